@@ -14,7 +14,8 @@ typedef ErrorDetail ErrorDetailPrivate;
 static void
 error_detail_private_init(ErrorDetail *detail)
 {
-    *detail = (ErrorDetail){.domain = VIR_FROM_NONE, .level = VIR_ERR_ERROR, .int1 = -1, .int2 = -1};
+    *detail =
+        (ErrorDetail){.domain = VIR_FROM_NONE, .level = VIR_ERR_ERROR, .int1 = -1, .int2 = -1};
 }
 
 static void
@@ -43,7 +44,8 @@ manifold_error_quark(void)
     return error_detail_quark();
 }
 
-static const ErrorDetail foreign_detail = {.domain = VIR_FROM_NONE, .level = VIR_ERR_ERROR, .int1 = -1, .int2 = -1};
+static const ErrorDetail foreign_detail = {
+    .domain = VIR_FROM_NONE, .level = VIR_ERR_ERROR, .int1 = -1, .int2 = -1};
 
 int
 error_code(const GError *err)
@@ -98,7 +100,8 @@ error_message(int code, const char *detail)
 const char *
 error_domain_name(int domain)
 {
-    if (domain < 0 || domain >= (int)G_N_ELEMENTS(error_domain_names) || !error_domain_names[domain])
+    if (domain < 0 || domain >= (int)G_N_ELEMENTS(error_domain_names) ||
+        !error_domain_names[domain])
         return "unknown";
     return error_domain_names[domain];
 }
@@ -137,7 +140,8 @@ error_set_errno(GError **err, int domain, const char *action, const char *path)
 {
     int saved = errno;
 
-    error_set(err, domain, VIR_ERR_SYSTEM_ERROR, "cannot %s '%s': %s", action, path, g_strerror(saved));
+    error_set(err, domain, VIR_ERR_SYSTEM_ERROR, "cannot %s '%s': %s", action, path,
+              g_strerror(saved));
     if (err && *err)
         error_detail_edit(*err)->int1 = saved;
     errno = saved;

@@ -30,7 +30,8 @@ file_read(const char *path, size_t max_bytes, size_t *len, GError **err)
         return fail_null_errno(err, "read", path);
     }
     if (st.st_size > 0 && (size_t)st.st_size > max_bytes)
-        return fail_null(err, VIR_ERR_OPERATION_FAILED, "file '%s' has %lld bytes: at most %zu are read", path,
+        return fail_null(err, VIR_ERR_OPERATION_FAILED,
+                         "file '%s' has %lld bytes: at most %zu are read", path,
                          (long long)st.st_size, max_bytes);
 
     /* Files of /proc and /sys say 0 bytes: grow as they are read. */
@@ -50,7 +51,8 @@ file_read(const char *path, size_t max_bytes, size_t *len, GError **err)
             }
             used += n;
             if (used > max_bytes)
-                return fail_null(err, VIR_ERR_OPERATION_FAILED, "file '%s' has more than %zu bytes", path, max_bytes);
+                return fail_null(err, VIR_ERR_OPERATION_FAILED, "file '%s' has more than %zu bytes",
+                                 path, max_bytes);
         }
     }
 }
@@ -62,7 +64,8 @@ temporary_name(const char *path)
     g_autofree char *dir = g_path_get_dirname(path);
     g_autofree char *name = g_path_get_basename(path);
 
-    return g_strdup_printf("%s/.%.200s.%d-%d.tmp", dir, name, (int)getpid(), g_atomic_int_add(&counter, 1));
+    return g_strdup_printf("%s/.%.200s.%d-%d.tmp", dir, name, (int)getpid(),
+                           g_atomic_int_add(&counter, 1));
 }
 
 bool
@@ -70,8 +73,8 @@ file_write_atomic(const char *path, const void *bytes, size_t len, mode_t mode, 
 {
     g_autofree char *tmp = temporary_name(path);
     auto_fd int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool done = fd >= 0 && fchmod(fd, mode) == 0 && fd_write_all(fd, bytes, len) && fsync(fd) == 0 &&
-                rename(tmp, path) == 0;
+    bool done = fd >= 0 && fchmod(fd, mode) == 0 && fd_write_all(fd, bytes, len) &&
+                fsync(fd) == 0 && rename(tmp, path) == 0;
 
     if (!done) {
         int saved = errno;
@@ -197,5 +200,6 @@ name_is_component(const char *name)
 {
     size_t len = name ? strlen(name) : 0;
 
-    return len > 0 && len <= NAME_MAX && !strchr(name, '/') && !g_str_equal(name, ".") && !g_str_equal(name, "..");
+    return len > 0 && len <= NAME_MAX && !strchr(name, '/') && !g_str_equal(name, ".") &&
+           !g_str_equal(name, "..");
 }

@@ -116,7 +116,8 @@ mac_parse(const char *text, guchar mac[6])
 void
 mac_format(const guchar mac[6], char text[MAC_TEXT])
 {
-    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+             mac[4], mac[5]);
 }
 
 void

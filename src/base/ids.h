@@ -16,7 +16,7 @@ void uuid_generate(guchar uuid[UUID_BYTES]);
 bool uuid_parse(const char *text, guchar uuid[UUID_BYTES]);
 void uuid_format(const guchar uuid[UUID_BYTES], char text[UUID_TEXT]);
 bool uuid_equal(const guchar a[UUID_BYTES], const guchar b[UUID_BYTES]);
-guint uuid_hash(gconstpointer uuid);        /* for GHashTable keyed by UUID bytes */
+guint uuid_hash(gconstpointer uuid); /* for GHashTable keyed by UUID bytes */
 gboolean uuid_key_equal(gconstpointer a, gconstpointer b);
 
 bool mac_parse(const char *text, guchar mac[6]);

@@ -88,7 +88,8 @@ bool
 log_set_level(int level, GError **err)
 {
     if (level < LOG_LEVEL_DEBUG || level > LOG_LEVEL_ERROR)
-        return fail(err, VIR_ERR_INVALID_ARG, "log level %d: must be 1 (debug) to 4 (error)", level);
+        return fail(err, VIR_ERR_INVALID_ARG, "log level %d: must be 1 (debug) to 4 (error)",
+                    level);
     g_mutex_lock(&lock);
     default_level = level;
     renew_lowest_level();
@@ -109,7 +110,8 @@ parse_filter(const char *word, GError **err)
     LogLevel level;
 
     if (!parts[0] || !parts[1] || !*parts[1] || !parse_level(parts[0], &level))
-        return fail_null(err, VIR_ERR_INVALID_ARG, "log filter '%s': expected LEVEL:CATEGORY with LEVEL 1 to 4", word);
+        return fail_null(err, VIR_ERR_INVALID_ARG,
+                         "log filter '%s': expected LEVEL:CATEGORY with LEVEL 1 to 4", word);
     Filter *filter = g_new0(Filter, 1);
     filter->level = level;
     filter->pattern = g_strdup(parts[1][0] == '+' ? parts[1] + 1 : parts[1]);
@@ -167,13 +169,15 @@ parse_output(const char *word, GError **err)
 
     output->fd = -1;
     output->kind = OUTPUT_STDERR;
-    while (valid && output->kind < G_N_ELEMENTS(kinds) && !g_str_equal(parts[1], kinds[output->kind]))
+    while (valid && output->kind < G_N_ELEMENTS(kinds) &&
+           !g_str_equal(parts[1], kinds[output->kind]))
         output->kind++;
     bool needs_arg = output->kind == OUTPUT_FILE || output->kind == OUTPUT_SYSLOG;
     if (!valid || output->kind == G_N_ELEMENTS(kinds) || (needs_arg && !parts[2])) {
         output_free(output);
         return fail_null(err, VIR_ERR_INVALID_ARG,
-                         "log output '%s': expected LEVEL:stderr, LEVEL:file:PATH, LEVEL:syslog:NAME or LEVEL:journald",
+                         "log output '%s': expected LEVEL:stderr, LEVEL:file:PATH, "
+                         "LEVEL:syslog:NAME or LEVEL:journald",
                          word);
     }
     output->arg = g_strdup(parts[2]);
@@ -262,7 +266,8 @@ log_wants(LogLevel level, const char *category)
 }
 
 static void
-output_write(const Output *output, LogLevel level, const char *category, const char *text, const char *line)
+output_write(const Output *output, LogLevel level, const char *category, const char *text,
+             const char *line)
 {
     static const int priorities[] = {LOG_DEBUG, LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
 
@@ -278,8 +283,8 @@ output_write(const Output *output, LogLevel level, const char *category, const c
         syslog(priorities[level], "%s", text);
         break;
     case OUTPUT_JOURNALD: {
-        g_autofree char *entry = g_strdup_printf("PRIORITY=%d\nLIBVIRT_SOURCE=%s\nMESSAGE=%s\n", priorities[level],
-                                                 category, text);
+        g_autofree char *entry = g_strdup_printf("PRIORITY=%d\nLIBVIRT_SOURCE=%s\nMESSAGE=%s\n",
+                                                 priorities[level], category, text);
         (void)!send(output->fd, entry, strlen(entry), MSG_NOSIGNAL);
         break;
     }
@@ -303,9 +308,9 @@ log_write(LogLevel level, const char *category, const char *fmt, ...)
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     g_autofree char *line = g_strdup_printf(
-        "%04d-%02d-%02d %02d:%02d:%02d.%03ld+0000: %d: %s : %s : %s\n", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-        utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000, (int)syscall(SYS_gettid), level_words[level],
-        category, text);
+        "%04d-%02d-%02d %02d:%02d:%02d.%03ld+0000: %d: %s : %s : %s\n", utc.tm_year + 1900,
+        utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000,
+        (int)syscall(SYS_gettid), level_words[level], category, text);
 
     g_mutex_lock(&lock);
     if (!outputs || !outputs->len)

@@ -26,10 +26,10 @@ typedef enum { LOG_LEVEL_DEBUG = 1, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL
 #define log_warning(category, ...) log_at(LOG_LEVEL_WARNING, category, __VA_ARGS__)
 #define log_error(category, ...) log_at(LOG_LEVEL_ERROR, category, __VA_ARGS__)
 /* Cheap when nobody listens: the arguments are evaluated only for lines that go somewhere. */
-#define log_at(level, category, ...)                      \
-    do {                                                  \
-        if (log_wants(level, category))                   \
-            log_write(level, category, __VA_ARGS__);      \
+#define log_at(level, category, ...)                 \
+    do {                                             \
+        if (log_wants(level, category))              \
+            log_write(level, category, __VA_ARGS__); \
     } while (0)
 
 bool log_wants(LogLevel level, const char *category);

@@ -104,7 +104,8 @@ text_append_xml(GString *out, const char *text)
 void
 text_append_shell(GString *out, const char *text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-";
 
     if (*text && strspn(text, plain) == strlen(text)) {
         g_string_append(out, text);

@@ -7,9 +7,10 @@
 
 /* The whole of @text must be one number in @base (0: with prefix) that fits; no blanks around it. */
 bool text_to_int(const char *text, int base, int *value);
-bool text_to_uint(const char *text, int base, unsigned int *value);       /* a minus sign is refused */
+bool text_to_uint(const char *text, int base, unsigned int *value); /* a minus sign is refused */
 bool text_to_llong(const char *text, int base, long long *value);
-bool text_to_ullong(const char *text, int base, unsigned long long *value); /* a minus sign is refused */
+bool text_to_ullong(const char *text, int base,
+                    unsigned long long *value); /* a minus sign is refused */
 bool text_to_double(const char *text, double *value);
 
 /* Append @text with &, <, >, ' and " written as entities, and control characters left out. */
