@@ -78,7 +78,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WireMessage, wire_message_free)
  * sockets carry descriptors. */
 typedef struct WireTransport WireTransport;
 struct WireTransport {
-    int read_fd, write_fd; /* the same one for sockets; both owned */
+    int fd; /* owned */
     bool passes_fds;
     ssize_t (*read)(WireTransport *transport, void *bytes, gsize len);
     ssize_t (*write)(WireTransport *transport, const struct iovec *parts, int n_parts);
@@ -87,10 +87,9 @@ struct WireTransport {
     void (*free)(WireTransport *transport);
 };
 
-/* Takes @fd and makes it non-blocking; passes descriptors when it is a UNIX socket. */
-WireTransport *wire_transport_new_socket(int take_fd);
-/* Takes both ends of a command's pipes. */
-WireTransport *wire_transport_new_pipes(int take_read_fd, int take_write_fd);
+/* A connected socket, which becomes non-blocking. @passes_fds: it is a UNIX socket whose other end is the peer itself,
+ * not a command that forwards bytes. */
+WireTransport *wire_transport_new_socket(int take_fd, bool passes_fds);
 void wire_transport_free(WireTransport *transport);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WireTransport, wire_transport_free)
 
