@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A driver: one hypervisor or one host service, as a table of functions.
+ *
+ * The slots (gen/api-driver.h) have one member for each call of the protocol, with the arguments and result as structures.
+ * An empty slot answers VIR_ERR_NO_SUPPORT. Where a slot runs is said in schema/wire: on the loop's thread (it must answer
+ * from a view and never wait), on a worker, or on the strand of the object that the call is about. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "gen/api-driver.h"
+#include "gen/api-procs.h"
+#include "loop/loop.h"
+#include "loop/pool.h"
+#include "loop/strand.h"
+#include "object/call.h"
+#include "object/events.h"
+
+/* What the daemon gives its drivers. Directories are libvirt's own, without the driver's name: a driver adds "qemu". */
+typedef struct DriverHost DriverHost;
+struct DriverHost {
+    Loop *loop;
+    Pool *pool;
+    bool is_system;   /* root's daemon, not a user's */
+    char *config_dir; /* /etc/libvirt, or $XDG_CONFIG_HOME/libvirt */
+    char *state_dir;  /* /run/libvirt, or $XDG_RUNTIME_DIR/libvirt */
+    char *lib_dir;    /* /var/lib/libvirt, or $XDG_DATA_HOME/libvirt (upstream's session files: $XDG_CONFIG_HOME/libvirt) */
+    char *cache_dir;  /* /var/cache/libvirt, or $XDG_CACHE_HOME/libvirt */
+    char *log_dir;    /* /var/log/libvirt, or $XDG_CACHE_HOME/libvirt */
+    char *host_uuid;  /* text; from libvirtd.conf or the firmware */
+    gint holds;       /* atomic; see driver_host_hold */
+    void (*holds_changed)(DriverHost *host);
+};
+
+/* While something is held (a running guest, a job), the daemon does not end for being idle. Any thread. */
+void driver_host_hold(DriverHost *host);
+void driver_host_release(DriverHost *host);
+
+struct Driver {
+    const char *name;                /* "QEMU", as connect_get_type answers */
+    const char *folder;              /* "qemu": below the host's directories */
+    const char *const *schemes;      /* URI schemes it serves, NULL-terminated */
+    int error_domain;                /* VIR_FROM_QEMU: of errors that the server makes in its name */
+
+    /* Is @uri (whose scheme matches) ours? False with @err set: ours, but wrong, and why. False alone: not ours. */
+    bool (*probe_uri)(Driver *driver, const char *uri, GError **err);
+    /* URI for clients that gave none; NULL: this driver is no default. A new string. */
+    char *(*default_uri)(Driver *driver);
+
+    /* Called on the main thread before clients are answered: quick, the long work goes to the pool. */
+    bool (*start)(Driver *driver, const DriverHost *host, GError **err);
+    /* Orderly end, after the last client; guests stay. May wait. */
+    void (*stop)(Driver *driver);
+    /* SIGHUP: read the driver's configuration again. On a worker. */
+    void (*reload)(Driver *driver);
+
+    /* On a worker. May set conn->driver_data. */
+    bool (*open)(Driver *driver, DriverConn *conn, GError **err);
+    void (*close)(Driver *driver, DriverConn *conn);
+    /* Number of a feature (VIR_DRV_FEATURE_*): 1, 0, or -1 with @err. On the loop's thread. */
+    int (*supports_feature)(Driver *driver, DriverConn *conn, int feature, GError **err);
+    /* The strand of an object of @kind, a new reference; NULL: there is none, the slot says so itself. Loop's thread. */
+    Strand *(*find_strand)(Driver *driver, ApiObjectKind kind, const guchar uuid[16]);
+
+    DriverSlots slots;
+
+    /* Set by the server before start. */
+    EventHub *events;
+    DriverHost *host;
+    void *state; /* the driver's own */
+};
