@@ -32,15 +32,16 @@ bool loop_on_thread(Loop *loop);
 /* Call @func whenever @fd shows one of @events (EPOLLIN, EPOLLOUT; EPOLLERR and EPOLLHUP always count). A pidfd is
  * readable when its process has ended. The descriptor stays the caller's: remove the watch first, then close it. NULL with
  * @err set for a descriptor that cannot be watched, such as a regular file; @free_func is not called then. */
-LoopWatch *loop_watch_fd(Loop *loop, int fd, uint32_t events, LoopWatchFunc func, void *opaque, GDestroyNotify free_func,
-                         GError **err);
+LoopWatch *loop_watch_fd(Loop *loop, int fd, uint32_t events, LoopWatchFunc func, void *opaque,
+                         GDestroyNotify free_func, GError **err);
 /* Wait for other events from now on; 0 is a pause (errors and hang-ups still count while the watch exists). */
 void loop_watch_update(LoopWatch *watch, uint32_t events);
 /* @func does not start again after this, though on another thread it may still be running. */
 void loop_watch_remove(LoopWatch *watch);
 
 /* Call @func once, @timeout_ms from now. The timer then rests until it is re-armed or stopped. */
-LoopTimer *loop_timer_start(Loop *loop, guint timeout_ms, LoopFunc func, void *opaque, GDestroyNotify free_func);
+LoopTimer *loop_timer_start(Loop *loop, guint timeout_ms, LoopFunc func, void *opaque,
+                            GDestroyNotify free_func);
 /* A timer that rests at first. */
 LoopTimer *loop_timer_new(Loop *loop, LoopFunc func, void *opaque, GDestroyNotify free_func);
 void loop_timer_rearm(LoopTimer *timer, guint timeout_ms);

@@ -36,7 +36,8 @@ struct DriverConn {
     CallIdentity identity;
     GMutex lock;
     GPtrArray *close_hooks;
-    void (*close_connection)(DriverConn *conn, int reason, void *backend_data); /* see conn_say_closed */
+    void (*close_connection)(DriverConn *conn, int reason,
+                             void *backend_data); /* see conn_say_closed */
     void *backend_data;
 };
 
@@ -48,7 +49,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DriverConn, conn_unref)
 /* Call @func(@conn, @data) when the connection has ended and its last call is answered (auto-destroy). It runs on a worker
  * and may wait. One hook for each @key, a pointer that identifies the object: a second one replaces the first. */
 typedef void (*ConnCloseFunc)(DriverConn *conn, void *data);
-void conn_add_close_hook(DriverConn *conn, const void *key, ConnCloseFunc func, void *data, GDestroyNotify free_func);
+void conn_add_close_hook(DriverConn *conn, const void *key, ConnCloseFunc func, void *data,
+                         GDestroyNotify free_func);
 /* False when there is no hook with that key (any more). The hook is not called. */
 bool conn_remove_close_hook(DriverConn *conn, const void *key);
 bool conn_has_close_hook(DriverConn *conn, const void *key);
@@ -68,16 +70,20 @@ typedef bool (*CallStreamDone)(void *data, bool is_aborted, GError **err);
 /* How the carrier of calls (the daemon's dispatcher, an in-process connection) serves them. */
 typedef struct {
     void (*finish)(Call *call, GError *take_error);
-    bool (*set_stream)(Call *call, int take_fd, CallStreamFlags flags, CallStreamDone done, void *data, GError **err);
+    bool (*set_stream)(Call *call, int take_fd, CallStreamFlags flags, CallStreamDone done,
+                       void *data, GError **err);
 } CallBackend;
 
 struct Call {
     DriverConn *conn;
     const ApiProc *proc;
     const void *args; /* Api...Args of the procedure; NULL when it has none */
-    void *ret;        /* zeroed Api...Ret, filled by the driver with g_malloc'ed memory; NULL when it has none */
-    GArray *fds_in;   /* of int: descriptors that came with the call; take one by overwriting it with -1. Never NULL */
-    GArray *fds_out;  /* of int: descriptors to send with the reply; append and they are taken. Never NULL */
+    void *
+        ret; /* zeroed Api...Ret, filled by the driver with g_malloc'ed memory; NULL when it has none */
+    GArray *
+        fds_in; /* of int: descriptors that came with the call; take one by overwriting it with -1. Never NULL */
+    GArray *
+        fds_out; /* of int: descriptors to send with the reply; append and they are taken. Never NULL */
     bool is_deferred;
     const CallBackend *backend;
 };
@@ -91,6 +97,7 @@ void call_finish(Call *call, GError *take_error);
 /* For stream procedures: move bytes between @take_fd and the client, both ways as the descriptor's mode allows, once the
  * call has succeeded. The descriptor is made non-blocking where it can be; a regular file is read and written on workers.
  * Exactly one of: @done is called once, or this returns false (the descriptor is closed, @done is not called). */
-bool call_set_stream_fd(Call *call, int take_fd, CallStreamFlags flags, CallStreamDone done, void *data, GError **err);
+bool call_set_stream_fd(Call *call, int take_fd, CallStreamFlags flags, CallStreamDone done,
+                        void *data, GError **err);
 /* Take the @index-th descriptor that came with the call; -1 with @err when there is none. */
 int call_take_fd(Call *call, guint index, GError **err);

@@ -25,11 +25,12 @@ struct DriverHost {
     bool is_system;   /* root's daemon, not a user's */
     char *config_dir; /* /etc/libvirt, or $XDG_CONFIG_HOME/libvirt */
     char *state_dir;  /* /run/libvirt, or $XDG_RUNTIME_DIR/libvirt */
-    char *lib_dir;    /* /var/lib/libvirt, or $XDG_DATA_HOME/libvirt (upstream's session files: $XDG_CONFIG_HOME/libvirt) */
-    char *cache_dir;  /* /var/cache/libvirt, or $XDG_CACHE_HOME/libvirt */
-    char *log_dir;    /* /var/log/libvirt, or $XDG_CACHE_HOME/libvirt */
-    char *host_uuid;  /* text; from libvirtd.conf or the firmware */
-    gint holds;       /* atomic; see driver_host_hold */
+    char *
+        lib_dir; /* /var/lib/libvirt, or $XDG_DATA_HOME/libvirt (upstream's session files: $XDG_CONFIG_HOME/libvirt) */
+    char *cache_dir; /* /var/cache/libvirt, or $XDG_CACHE_HOME/libvirt */
+    char *log_dir;   /* /var/log/libvirt, or $XDG_CACHE_HOME/libvirt */
+    char *host_uuid; /* text; from libvirtd.conf or the firmware */
+    gint holds;      /* atomic; see driver_host_hold */
     void (*holds_changed)(DriverHost *host);
 };
 
@@ -38,10 +39,10 @@ void driver_host_hold(DriverHost *host);
 void driver_host_release(DriverHost *host);
 
 struct Driver {
-    const char *name;                /* "QEMU", as connect_get_type answers */
-    const char *folder;              /* "qemu": below the host's directories */
-    const char *const *schemes;      /* URI schemes it serves, NULL-terminated */
-    int error_domain;                /* VIR_FROM_QEMU: of errors that the server makes in its name */
+    const char *name;           /* "QEMU", as connect_get_type answers */
+    const char *folder;         /* "qemu": below the host's directories */
+    const char *const *schemes; /* URI schemes it serves, NULL-terminated */
+    int error_domain;           /* VIR_FROM_QEMU: of errors that the server makes in its name */
 
     /* Is @uri (whose scheme matches) ours? False with @err set: ours, but wrong, and why. False alone: not ours. */
     bool (*probe_uri)(Driver *driver, const char *uri, GError **err);

@@ -8,29 +8,21 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "gen/api-events.h"
+
 typedef struct EventHub EventHub;
 typedef struct Event Event;
 
-typedef enum {
-    EVENT_DOMAIN,
-    EVENT_NETWORK,
-    EVENT_STORAGE_POOL,
-    EVENT_NODE_DEVICE,
-    EVENT_SECRET,
-    EVENT_QEMU_MONITOR, /* id is 0; key is the name of the monitor's event */
-    EVENT_CLASS_COUNT
-} EventClass;
-
 struct Event {
     gatomicrefcount refs;
-    EventClass cls;
+    ApiEventClass cls;
     int id; /* VIR_DOMAIN_EVENT_ID_... of the class */
     bool has_uuid;
     guchar uuid[16];
-    char *key;     /* name, for objects without UUID; event name for EVENT_QEMU_MONITOR */
+    char *key;     /* name, for objects without UUID; event name for API_EVENT_CLASS_QEMU_MONITOR */
     void *message; /* Remote...Msg */
-    void (*free_message)(EventClass cls, int id, void *message);
-    GMutex lock; /* of what follows */
+    void (*free_message)(ApiEventClass cls, int id, void *message);
+    GMutex lock;                      /* of what follows */
     GBytes *encoded, *encoded_legacy; /* kept here by whoever encodes it first */
 };
 
@@ -39,29 +31,30 @@ void event_unref(Event *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Event, event_unref)
 
 /* @free_message releases a message structure of any class (the server knows their layouts). */
-EventHub *event_hub_new(void (*free_message)(EventClass cls, int id, void *message));
+EventHub *event_hub_new(void (*free_message)(ApiEventClass cls, int id, void *message));
 void event_hub_free(EventHub *hub);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EventHub, event_hub_free)
 
 /* Say that something happened to the object @uuid (NULL: it has none) or @key (NULL: not needed). Takes @take_message, a
  * g_malloc'ed message structure. Any thread, never waits. */
-void events_emit(EventHub *hub, EventClass cls, int id, const guchar *uuid, const char *key, void *take_message);
+void events_emit(EventHub *hub, ApiEventClass cls, int id, const guchar *uuid, const char *key,
+                 void *take_message);
 /* False: nobody would hear it, so it need not be made. */
-bool events_is_wanted(EventHub *hub, EventClass cls, int id);
+bool events_is_wanted(EventHub *hub, ApiEventClass cls, int id);
 
 /* Called in order, on the thread that emits, with the hub locked: hand on and return; no call back into the hub. */
 typedef void (*EventFunc)(Event *event, void *opaque);
 
 typedef struct {
-    EventClass cls;
-    int id;              /* -1: every event of the class */
-    const guchar *uuid;  /* of the only object that matters; NULL: all */
-    const char *key;     /* of the only object, or name of the monitor event; NULL: all */
-    bool key_is_regex, key_ignores_case; /* for EVENT_QEMU_MONITOR */
+    ApiEventClass cls;
+    int id;             /* -1: every event of the class */
+    const guchar *uuid; /* of the only object that matters; NULL: all */
+    const char *key;    /* of the only object, or name of the monitor event; NULL: all */
+    bool key_is_regex, key_ignores_case; /* for API_EVENT_CLASS_QEMU_MONITOR */
 } EventFilter;
 
 /* A number above 0 for events_unsubscribe; 0 with @err for a bad expression. */
-guint events_subscribe(EventHub *hub, const EventFilter *filter, EventFunc func, void *opaque, GDestroyNotify free_func,
-                       GError **err);
+guint events_subscribe(EventHub *hub, const EventFilter *filter, EventFunc func, void *opaque,
+                       GDestroyNotify free_func, GError **err);
 /* No call to its function after this. False when the number is unknown. */
 bool events_unsubscribe(EventHub *hub, guint subscription);

@@ -19,7 +19,10 @@ typedef struct {
     char *prefix;
 } ParamList;
 
-#define PARAM_LIST_INIT {0, 0, NULL, NULL}
+#define PARAM_LIST_INIT  \
+    {                    \
+        0, 0, NULL, NULL \
+    }
 
 void params_clear(ParamList *list);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ParamList, params_clear)
@@ -35,32 +38,39 @@ void params_add_boolean(ParamList *list, const char *name, bool value);
 void params_add_string(ParamList *list, const char *name, const char *value);
 
 /* Move everything into a counted field, which must be empty. */
-#define params_move(list, field)                 \
-    do {                                         \
-        (field).count = (list)->count;           \
-        (field).items = (list)->items;           \
-        (list)->items = NULL;                    \
-        (list)->count = (list)->space = 0;       \
+#define params_move(list, field)           \
+    do {                                   \
+        (field).count = (list)->count;     \
+        (field).items = (list)->items;     \
+        (list)->items = NULL;              \
+        (list)->count = (list)->space = 0; \
     } while (0)
 
 /* The parameter of that name; NULL when it is absent. */
 const RemoteTypedParam *params_find(const RemoteTypedParam *items, guint32 count, const char *name);
 /* 1: found, 0: absent, -1 with @err: it has another type. Strings stay the array's. */
-int params_get_int(const RemoteTypedParam *items, guint32 count, const char *name, int *value, GError **err);
-int params_get_uint(const RemoteTypedParam *items, guint32 count, const char *name, unsigned int *value, GError **err);
-int params_get_llong(const RemoteTypedParam *items, guint32 count, const char *name, long long *value, GError **err);
-int params_get_ullong(const RemoteTypedParam *items, guint32 count, const char *name, unsigned long long *value,
+int params_get_int(const RemoteTypedParam *items, guint32 count, const char *name, int *value,
+                   GError **err);
+int params_get_uint(const RemoteTypedParam *items, guint32 count, const char *name,
+                    unsigned int *value, GError **err);
+int params_get_llong(const RemoteTypedParam *items, guint32 count, const char *name,
+                     long long *value, GError **err);
+int params_get_ullong(const RemoteTypedParam *items, guint32 count, const char *name,
+                      unsigned long long *value, GError **err);
+int params_get_double(const RemoteTypedParam *items, guint32 count, const char *name, double *value,
                       GError **err);
-int params_get_double(const RemoteTypedParam *items, guint32 count, const char *name, double *value, GError **err);
-int params_get_boolean(const RemoteTypedParam *items, guint32 count, const char *name, bool *value, GError **err);
-int params_get_string(const RemoteTypedParam *items, guint32 count, const char *name, const char **value, GError **err);
+int params_get_boolean(const RemoteTypedParam *items, guint32 count, const char *name, bool *value,
+                       GError **err);
+int params_get_string(const RemoteTypedParam *items, guint32 count, const char *name,
+                      const char **value, GError **err);
 
 /* What a call accepts. The list ends with a NULL name. */
 typedef struct {
     const char *name;
-    int type;          /* virTypedParameterType */
+    int type; /* virTypedParameterType */
     bool may_repeat;
 } ParamRule;
 
 /* Every parameter must be in @rules, with its type, and once unless it may repeat; the error names the one that is not. */
-bool params_check(const RemoteTypedParam *items, guint32 count, const ParamRule *rules, GError **err);
+bool params_check(const RemoteTypedParam *items, guint32 count, const ParamRule *rules,
+                  GError **err);

@@ -13,7 +13,8 @@ typedef struct Store Store;
 
 /* @dir holds the files. @autostart_dir: the links; NULL for status files. @edit_command: the word behind "virsh" in the
  * comment ("edit", "net-edit", "snapshot-edit"). Makes the folders. */
-Store *store_new(const char *dir, const char *autostart_dir, const char *edit_command, GError **err);
+Store *store_new(const char *dir, const char *autostart_dir, const char *edit_command,
+                 GError **err);
 void store_free(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_free)
 
@@ -24,7 +25,8 @@ bool store_check_name(const Store *store, const char *name, GError **err);
 
 /* Write @xml, a whole document without a declaration, behind the comment. @argument is what the comment names: the object's
  * name; NULL for commands without argument. @uuid_text is named instead when the name would need quoting. */
-bool store_save(Store *store, const char *name, const char *argument, const char *uuid_text, const char *xml, GError **err);
+bool store_save(Store *store, const char *name, const char *argument, const char *uuid_text,
+                const char *xml, GError **err);
 /* Remove the file and the autostart link. What is absent is no error. */
 bool store_remove(Store *store, const char *name, GError **err);
 
@@ -33,8 +35,8 @@ bool store_set_autostart(Store *store, const char *name, bool autostart, GError 
 
 /* One file. @stem is its name without ".xml", which need not be the object's name. An error that @func sets is logged with
  * the path. True: the object was taken. */
-typedef bool (*StoreLoadFunc)(const char *path, const char *stem, const char *xml, gsize len, bool autostart, void *opaque,
-                              GError **err);
+typedef bool (*StoreLoadFunc)(const char *path, const char *stem, const char *xml, gsize len,
+                              bool autostart, void *opaque, GError **err);
 /* Call @func for every *.xml, sorted by name. False only when the folder cannot be read. */
 bool store_load(Store *store, StoreLoadFunc func, void *opaque, GError **err);
 

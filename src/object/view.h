@@ -18,7 +18,8 @@ struct View {
 };
 
 /* Prepare the head of a view: one reference, a copy of @name. */
-void view_init(View *view, void (*free_func)(View *view), const guchar uuid[16], const char *name, int id);
+void view_init(View *view, void (*free_func)(View *view), const guchar uuid[16], const char *name,
+               int id);
 /* These two take any structure that starts with a View. */
 void *view_ref(void *view);
 void view_unref(void *view);
