@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Data between wire structures and what callers of the public functions give and get.
+ *
+ * Used by the generated stubs (gen/client-stubs-*.c) and by the hand-written calls of this folder. Memory handed out is
+ * g_malloc'ed, which is malloc: callers release it with free(). Names starting `stub_` are not public. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include <libvirt/libvirt.h>
+
+#include "gen/api-structs.h"
+#include "wire/codec.h"
+
+/* -- typed parameters: AdminTypedParam has the same layout and is cast ----------------------------- */
+
+/* A new array whose strings are borrowed from @params; release it with g_free. A name without end fails. */
+bool stub_params_to_wire(const virTypedParameter *params, unsigned int n_params, RemoteTypedParam **items, GError **err);
+/* Into the caller's array of @space; more than that fails. Strings are new. Nothing is written on failure. */
+bool stub_params_fill(virTypedParameterPtr params, int space, const RemoteTypedParam *items, guint32 count,
+                      GError **err);
+/* A new array; NULL when @count is 0. */
+bool stub_params_new(virTypedParameterPtr *params, const RemoteTypedParam *items, guint32 count, GError **err);
+
+/* -- arrays ---------------------------------------------------------------------------------------- */
+
+/* "too many NAME: COUNT for SPACE" unless the reply fits what the caller has room for. */
+bool stub_fits(guint32 count, long long space, const char *name, GError **err);
+/* Move the strings of a decoded array out of it, into the caller's array. */
+void stub_move_strings(char **names, guint32 count, char **items);
+/* A new NULL-terminated array that takes the strings of a decoded one. */
+char **stub_take_strings(guint32 count, char **items);
+/* Copy decoded bytes, NULL-safe; the rest of @space becomes 0. */
+void stub_copy_bytes(void *to, gsize space, const void *from, gsize count);
+/* `char x<N>`: the terminating NUL is counted; more than fits fails. */
+bool stub_copy_chars(char *to, gsize space, const char *from, guint32 count, const char *name, GError **err);
+/* A fixed or counted name into a field of public structures (char[80]); longer fails. */
+bool stub_copy_field(char *to, gsize space, const char *from, GError **err);
+/* A uuid in text form; VIR_ERR_INVALID_ARG with the text when it is none. */
+bool stub_parse_uuid(const char *text, guchar uuid[16], const char *function, GError **err);
+
+/* -- structures that the library allocates ---------------------------------------------------------- */
+
+virDomainFSInfoPtr stub_fsinfo_new(const RemoteDomainFsinfo *wire);
+virDomainIOThreadInfoPtr stub_iothread_info_new(const RemoteDomainIothreadInfo *wire);
+virDomainInterfacePtr stub_interface_new(const RemoteDomainInterface *wire);
+virNetworkDHCPLeasePtr stub_dhcp_lease_new(const RemoteNetworkDhcpLease *wire);
