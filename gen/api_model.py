@@ -168,6 +168,7 @@ class Member:
     array: str                   # constant between [ ], or ''
     doc: str
     where: str
+    deprecated: bool = False
     union: list[Member] = field(default_factory=list)
 
 

@@ -351,10 +351,12 @@ class Reader:
 
     @staticmethod
     def parse_member(row: Line) -> Member:
-        match = re.match(r"(.+?[\s*])(\w+)(?:\[(\w+)\])?$", row.text)
+        text, deprecated = re.subn(r"\s+deprecated$", "", row.text)
+        match = re.match(r"(.+?[\s*])(\w+)(?:\[(\w+)\])?$", text)
         if not match:
             raise row.fail("write a member as C does: 'unsigned int cpus', 'char model[32]'")
-        return Member(match[1].strip(), match[2], match[3] or "", row.doc, row.where)
+        return Member(match[1].strip(), match[2], match[3] or "", row.doc, row.where,
+                      deprecated=bool(deprecated))
 
     def read_typedef(self, block: Block) -> None:
         match = re.match(r"typedef (\w+) = (.+?) since ", " ".join(block.head.words))
