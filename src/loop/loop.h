@@ -34,9 +34,9 @@ bool loop_on_thread(Loop *loop);
  * @err set for a descriptor that cannot be watched, such as a regular file; @free_func is not called then. */
 LoopWatch *loop_watch_fd(Loop *loop, int fd, uint32_t events, LoopWatchFunc func, void *opaque,
                          GDestroyNotify free_func, GError **err);
-/* Wait for other events from now on; 0 is a pause (errors and hang-ups still count while the watch exists). */
+/* Wait for other events from now on; 0 is a pause, in which nothing is reported. */
 void loop_watch_update(LoopWatch *watch, uint32_t events);
-/* @func does not start again after this, though on another thread it may still be running. */
+/* End of the watch; NULL is fine. Called on another thread, @func may be running or about to run one last time. */
 void loop_watch_remove(LoopWatch *watch);
 
 /* Call @func once, @timeout_ms from now. The timer then rests until it is re-armed or stopped. */
