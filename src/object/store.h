@@ -44,7 +44,7 @@ bool store_load(Store *store, StoreLoadFunc func, void *opaque, GError **err);
 char *store_comment(const char *edit_command, const char *argument, const char *uuid_text);
 
 /* A file with our process id whose first byte is locked as long as the descriptor is open; -1 with @err when another
- * process has it. Used for DRIVER/driver.pid and the daemon's own. */
+ * process has it. Opening and closing the file once more in this process would give the lock up. Used for DRIVER/driver.pid and the daemon's own. */
 int store_lock_pid_file(const char *path, GError **err);
 
 /* DRIVER/autostarted: present when autostart was done since the host booted. */
