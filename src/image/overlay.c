@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See overlay.h. qemu-img makes what our own layout (qcow2.h) does not cover. */
+#define ERROR_DOMAIN VIR_FROM_STORAGE
+
+#include "image/overlay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "image/qcow2.h"
+#include "seam/command.h"
+
+static char *
+temporary_name(const char *path, const char *job)
+{
+    g_autofree char *dir = g_path_get_dirname(path);
+    g_autofree char *name = g_path_get_basename(path);
+
+    return g_strdup_printf("%s/.%.200s.%s.new", dir, name, job);
+}
+
+static bool
+write_header(int fd, const char *path, const Qcow2Overlay *layout, GError **err)
+{
+    guint64 len;
+    g_autoptr(GByteArray) bytes = qcow2_overlay_bytes(layout, &len);
+
+    if (ftruncate(fd, (off_t)len) < 0 || pwrite(fd, bytes->data, bytes->len, 0) != (ssize_t)bytes->len)
+        return fail_errno(err, "write", path);
+    return true;
+}
+
+/* qemu-img fills the empty file that was made with O_EXCL. */
+static bool
+run_qemu_img(const char *path, const OverlaySpec *spec, GError **err)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
+    CommandSpec command = { 0 };
+
+    g_ptr_array_add(argv, g_strdup("qemu-img"));
+    g_ptr_array_add(argv, g_strdup("create"));
+    g_ptr_array_add(argv, g_strdup("-q"));
+    g_ptr_array_add(argv, g_strdup("-f"));
+    g_ptr_array_add(argv, g_strdup(image_format_to_string(spec->format)));
+    if (spec->cluster_bits) {
+        g_ptr_array_add(argv, g_strdup("-o"));
+        g_ptr_array_add(argv, g_strdup_printf("cluster_size=%u", 1u << spec->cluster_bits));
+    }
+    if (spec->extended_l2) {
+        g_ptr_array_add(argv, g_strdup("-o"));
+        g_ptr_array_add(argv, g_strdup("extended_l2=on"));
+    }
+    if (spec->backing_name) {
+        g_ptr_array_add(argv, g_strdup("-u")); /* the size is given: the backing image need not be opened */
+        g_ptr_array_add(argv, g_strdup("-b"));
+        g_ptr_array_add(argv, g_strdup(spec->backing_name));
+        if (spec->backing_format) {
+            g_ptr_array_add(argv, g_strdup("-F"));
+            g_ptr_array_add(argv, g_strdup(spec->backing_format));
+        }
+    }
+    g_ptr_array_add(argv, g_strdup(path));
+    g_ptr_array_add(argv, g_strdup_printf("%" G_GUINT64_FORMAT, spec->size_bytes));
+    g_ptr_array_add(argv, NULL);
+    command.argv = (const char *const *)argv->pdata;
+    return command_run(&command, NULL, err);
+}
+
+static bool
+fill(int fd, const char *path, const OverlaySpec *spec, GError **err)
+{
+    Qcow2Overlay layout = {
+        .size_bytes = spec->size_bytes,
+        .cluster_bits = spec->cluster_bits ? spec->cluster_bits : QCOW2_DEFAULT_CLUSTER_BITS,
+        .extended_l2 = spec->extended_l2,
+        .backing_name = spec->backing_name,
+        .backing_format = spec->backing_format,
+    };
+
+    if (spec->format == IMAGE_FORMAT_QCOW2 && !qcow2_overlay_problem(&layout))
+        return write_header(fd, path, &layout, err);
+    return run_qemu_img(path, spec, err);
+}
+
+bool
+overlay_make(const OverlaySpec *spec, ImageId *id, GError **err)
+{
+    g_autofree char *tmp = temporary_name(spec->path, spec->job);
+    auto_fd int fd = -1;
+    struct stat st;
+
+    *id = (ImageId){ 0 };
+    if (file_exists(spec->path))
+        return fail(err, VIR_ERR_OPERATION_FAILED, "file '%s' exists already", spec->path);
+    unlink(tmp); /* the name carries this job's id: a leftover of an earlier try */
+    fd = file_create_new(tmp, 0600, err);
+    if (fd < 0)
+        return false;
+    if (!fill(fd, tmp, spec, err) || fstat(fd, &st) < 0) {
+        unlink(tmp);
+        return false;
+    }
+    if ((spec->uid != (uid_t)-1 || spec->gid != (gid_t)-1) && fchown(fd, spec->uid, spec->gid) < 0) {
+        fail_errno(err, "give to the emulator's user", spec->path);
+        unlink(tmp);
+        return false;
+    }
+    if (fsync(fd) < 0) {
+        fail_errno(err, "sync", spec->path);
+        unlink(tmp);
+        return false;
+    }
+    *id = (ImageId){ .device = st.st_dev, .inode = st.st_ino };
+    return true;
+}
+
+bool
+overlay_publish(const char *path, const char *job, ImageId id, GError **err)
+{
+    g_autofree char *tmp = temporary_name(path, job);
+    ImageId now;
+
+    if (image_id_of(path, &now, NULL) && image_id_equal(now, id))
+        return true;
+    if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS)
+        return fail_errno(err, "create", path);
+    /* A file system without that flag: a second name is refused when it exists, too. */
+    if (link(tmp, path) < 0)
+        return fail_errno(err, "create", path);
+    unlink(tmp);
+    return true;
+}
+
+bool
+image_remove(const char *path, ImageId id, GError **err)
+{
+    struct stat st;
+
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT || errno == ENOTDIR ? true : fail_errno(err, "access", path);
+    if (!S_ISREG(st.st_mode) || id.device != st.st_dev || id.inode != st.st_ino)
+        return fail(err, VIR_ERR_OPERATION_FAILED, "'%s' is not the file that was made there: it is kept", path);
+    return file_remove(path, err);
+}
+
+bool
+overlay_withdraw(const char *path, const char *job, ImageId id, GError **err)
+{
+    g_autofree char *tmp = temporary_name(path, job);
+    ImageId now;
+
+    if (!file_remove(tmp, err))
+        return false;
+    if (id.inode == 0 || !image_id_of(path, &now, NULL) || !image_id_equal(now, id))
+        return true;
+    return image_remove(path, id, err);
+}
+
+bool
+overlay_sync_folders(const char *const *paths, GError **err)
+{
+    g_autoptr(GHashTable) done = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (int i = 0; paths[i]; i++) {
+        char *dir = g_path_get_dirname(paths[i]);
+
+        if (g_hash_table_add(done, dir) && !dir_sync(dir, err))
+            return false;
+    }
+    return true;
+}
