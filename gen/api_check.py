@@ -5,8 +5,8 @@
 # `= OTHER_VALUE`, and which parameters count an array. Called by api_schema.load.
 from __future__ import annotations
 
-from api_model import (SCALARS, WORDS, Api, Call, Callback, Enum, Export, Param, SchemaError, TypeRef,
-                       Value, Variable)
+from api_model import (SCALARS, WORDS, Api, Call, Callback, Enum, Export, Param, SchemaError,
+                       TypeRef, Value, Variable)
 
 # Ways in which a procedure and its C prototype may differ; explained in schema/api/README.md.
 KINDS = {

@@ -5,6 +5,7 @@
 # enum or callback mentions another, the mentioned one comes first.
 from __future__ import annotations
 
+import re
 from typing import Callable, Iterable
 
 from api_model import Api, Callback, Entry, Enum, Header, Macro, Member, Struct, declare
@@ -57,7 +58,8 @@ def emit_header(api: Api, header: Header) -> str:
     parts += [emit_fields(api, header)]
     parts += [emit_macro(m) for m in macros if m.kind != "number"]
     parts += [f"VIR_EXPORT_VAR {declare(v.ctype, v.name)};\n" for v in mine(api.variables)]
-    parts += [api.c_prototype(c.name, c.ret, c.params) + ";\n" for c in mine(api.calls)]
+    parts += [wrapped(api.c_prototype(c.name, c.ret, c.params) + ";\n")
+              for c in mine(api.calls)]
     parts.append("# ifdef __cplusplus\n}\n# endif\n")
     parts.append(f"#endif /* {guard_of(header.name)} */")
     return "\n".join(p for p in parts if p) + "\n"
@@ -136,8 +138,20 @@ def emit_enum(enum: Enum) -> str:
 
 
 def emit_callback(api: Api, callback: Callback) -> str:
-    return ("typedef " + api.c_prototype(f"(*{callback.name})", callback.ret, callback.params)
-            + ";\n")
+    return wrapped("typedef " + api.c_prototype(f"(*{callback.name})", callback.ret,
+                                                callback.params) + ";\n")
+
+
+def wrapped(prototype: str) -> str:
+    """@prototype on as many lines as 100 columns need, its parameters aligned."""
+    start = prototype.rindex("(") + 1
+    lines, line = [], prototype[:start]
+    for part in re.findall(r".+?(?:, |$)", prototype[start:]):
+        if len(line) + len(part.rstrip()) > 100:
+            lines.append(line.rstrip())
+            line = " " * start
+        line += part
+    return "\n".join([*lines, line]) + "\n"
 
 
 def emit_struct(struct: Struct) -> str:

@@ -11,7 +11,10 @@ from typing import Callable
 
 import api_errors
 import api_headers
+import api_html
+import api_man
 import api_schema
+import api_xml
 from api_model import Api
 
 
@@ -27,8 +30,16 @@ def maps(api: Api) -> dict[str, str]:
     return {f"{lib.name}.map": api_errors.emit_map(api, lib) for lib in api.libraries.values()}
 
 
+def xml(api: Api) -> dict[str, str]:
+    return api_xml.emit(api)
+
+
+def reference(api: Api) -> dict[str, str]:
+    return api_html.emit(api) | api_man.emit(api)
+
+
 OUTPUTS: dict[str, Callable[[Api], dict[str, str]]] = {
-    "headers": headers, "errors": errors, "maps": maps,
+    "headers": headers, "errors": errors, "maps": maps, "xml": xml, "reference": reference,
 }
 
 

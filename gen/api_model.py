@@ -224,6 +224,7 @@ class Subject:
     name: str
     header: str
     title: str
+    module: str                  # as the API description names the source, '' = as the header
     where: str
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import api_check
 from api_model import (SCALARS, Api, Call, Callback, Enum, Event, Export, Fail, Field, Fields,
-                       Header, Library, Macro, Member, Param, Ret, SchemaError, Struct, Subject, TypeRef, Typedef, Value, Variable, Wire)
+                       Header, Library, Macro, Member, Param, Ret, SchemaError, Struct, Subject,
+                       TypeRef, Typedef, Value, Variable, Wire)
 
 VERSION = re.compile(r"\d+\.\d+\.\d+$")
 NAME = re.compile(r"[A-Za-z_]\w*$")
@@ -219,10 +220,11 @@ class Reader:
             words_of(block, "instead"), block.head.where), block.head)
 
     def read_subject(self, block: Block) -> None:
-        block.only("header")
+        block.only("header", "module")
         self.subject = block.head.words[1]
         self.take(self.api.subjects, self.subject, Subject(
-            self.subject, block.value("header"), block.doc, block.head.where), block.head)
+            self.subject, block.value("header"), block.doc, block.value("module", ""),
+            block.head.where), block.head)
 
     def read_api(self, block: Block) -> None:
         block.only(*DIRECTIONS, "ret", "wire", "kind", "local", "client", "server", "fails",
