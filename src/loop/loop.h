@@ -36,7 +36,8 @@ LoopWatch *loop_watch_fd(Loop *loop, int fd, uint32_t events, LoopWatchFunc func
                          GDestroyNotify free_func, GError **err);
 /* Wait for other events from now on; 0 is a pause, in which nothing is reported. */
 void loop_watch_update(LoopWatch *watch, uint32_t events);
-/* End of the watch; NULL is fine. Called on another thread, @func may be running or about to run one last time. */
+/* End of the watch; NULL is fine. On the loop's thread @func does not run after this; removed by another thread it may be
+ * running, or about to run one last time, so close the descriptor in the free function then. */
 void loop_watch_remove(LoopWatch *watch);
 
 /* Call @func once, @timeout_ms from now. The timer then rests until it is re-armed or stopped. */

@@ -247,11 +247,27 @@ posts_of_many_threads_all_run(Fixture *fixture, gconstpointer unused)
     g_assert_cmpint(fixture->calls, ==, 4000);
 }
 
+typedef struct {
+    Fixture *fixture;
+    int fd;
+} Owned;
+
+static void
+owned_free(void *opaque)
+{
+    Owned *owned = opaque;
+
+    fd_close(&owned->fd);
+    note_freed(owned->fixture);
+    g_free(owned);
+}
+
 static void
 ignore_event(int fd, uint32_t events, void *opaque)
 {
     guint64 count;
 
+    g_assert_cmpint(fd, ==, ((Owned *)opaque)->fd);
     (void)!read(fd, &count, sizeof count);
 }
 
@@ -262,11 +278,13 @@ watch_many(void *opaque)
     const guint64 one = 1;
 
     for (int i = 0; i < 200; i++) {
-        auto_fd int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        LoopWatch *watch =
-            loop_watch_fd(fixture->loop, fd, EPOLLIN, ignore_event, fixture, note_freed, NULL);
+        Owned *owned = g_new(Owned, 1);
+        LoopWatch *watch;
 
-        g_assert_true(fd_write_all(fd, &one, sizeof one));
+        *owned = (Owned){fixture, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+        g_assert_true(fd_write_all(owned->fd, &one, sizeof one));
+        watch =
+            loop_watch_fd(fixture->loop, owned->fd, EPOLLIN, ignore_event, owned, owned_free, NULL);
         loop_watch_remove(watch);
     }
     loop_quit(fixture->loop);
