@@ -41,6 +41,8 @@ ClientConn *client_enter_stream(virStreamPtr stream, const char *function);
 ClientConn *client_enter_adm_connect(virAdmConnectPtr conn, const char *function);
 ClientConn *client_enter_server(virAdmServerPtr server, const char *function);
 ClientConn *client_enter_client(virAdmClientPtr client, const char *function);
+/* For a NULL-terminated list: that of its first entry. An empty or absent list is VIR_ERR_INVALID_ARG. */
+ClientConn *client_enter_domains(virDomainPtr *domains, const char *function);
 
 /* The same checks for an object that is not the first parameter; they set @err and do not reset the last error. An object
  * of another connection fails with VIR_ERR_INVALID_ARG. */
@@ -53,6 +55,27 @@ bool client_writable(ClientConn *conn, const char *function, GError **err);
 
 /* Make @err (borrowed) the thread's last error and, when @conn is not NULL, the connection's; call the error handler. */
 void client_fail(ClientConn *conn, const GError *err);
+
+static inline int
+client_fail_int(ClientConn *conn, const GError *err)
+{
+    client_fail(conn, err);
+    return -1;
+}
+
+static inline void *
+client_fail_null(ClientConn *conn, const GError *err)
+{
+    client_fail(conn, err);
+    return NULL;
+}
+
+static inline int
+client_fail_zero(ClientConn *conn, const GError *err)
+{
+    client_fail(conn, err);
+    return 0;
+}
 
 /* -- checks of arguments: VIR_ERR_INVALID_ARG ----------------------------------------------------- */
 
