@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Model objects to XML, byte for byte as upstream lays it out: single quotes, two blanks a level, elements with nothing to say left
+ * out. One buffer, written once: an element is opened, and taken back if nothing came into it. */
+#include "model/engine.h"
+
+#include <string.h>
+
+#include "model/engine_private.h"
+#include "model/raw.h"
+
+#define MAX_NAMESPACES 8
+
+typedef struct {
+    GString *out;
+    ModelFormatFlags flags;
+    guint indent;
+    const char *declared[MAX_NAMESPACES]; /* URIs of the elements around */
+    guint n_declared;
+} Format;
+
+/* What an element writes besides what its fields say. */
+typedef struct {
+    const char *name, *prefix;
+    bool keep_empty;
+} Element;
+
+static void write_attributes(Format *format, const ModelType *type, const void *self);
+static void write_children(Format *format, const ModelType *type, const void *self);
+static bool write_text(Format *format, const ModelType *type, const void *self);
+
+static void
+write_indent(Format *format)
+{
+    gsize at = format->out->len;
+
+    g_string_set_size(format->out, at + format->indent);
+    memset(format->out->str + at, ' ', format->indent);
+}
+
+/* @text with what XML reserves written as entities; line breaks of an attribute too, which a reader would turn into blanks. */
+static void
+write_escaped(Format *format, const char *text, bool is_attribute)
+{
+    static const char special[] = "&<>'\"\n\t\r\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18"
+                                  "\x19\x1a\x1b\x1c\x1d\x1e\x1f";
+    GString *out = format->out;
+
+    while (true) {
+        gsize plain = strcspn(text, special);
+
+        g_string_append_len(out, text, plain);
+        text += plain;
+        switch (*text) {
+        case '\0':
+            return;
+        case '&':
+            g_string_append(out, "&amp;");
+            break;
+        case '<':
+            g_string_append(out, "&lt;");
+            break;
+        case '>':
+            g_string_append(out, "&gt;");
+            break;
+        case '\'':
+            g_string_append(out, "&apos;");
+            break;
+        case '"':
+            g_string_append(out, "&quot;");
+            break;
+        case '\r':
+            g_string_append(out, "&#xD;");
+            break;
+        case '\n':
+        case '\t':
+            if (is_attribute)
+                g_string_append(out, *text == '\n' ? "&#xA;" : "&#x9;");
+            else
+                g_string_append_c(out, *text);
+            break;
+        default: /* no character of XML */
+            break;
+        }
+        text++;
+    }
+}
+
+/* Do flags and the schema let this field out? */
+static bool
+is_shown(const Format *format, const ModelField *field, const void *self)
+{
+    guint32 words = field->words;
+    ModelFormatFlags flags = format->flags;
+
+    if (words & (MODEL_LIVE | MODEL_SECURE | MODEL_STATUS | MODEL_NOT_MIGRATABLE | MODEL_INPUT)) {
+        if ((words & MODEL_INPUT) || ((words & MODEL_LIVE) && (flags & MODEL_FORMAT_INACTIVE)))
+            return false;
+        if ((words & MODEL_SECURE) && !(flags & MODEL_FORMAT_SECURE))
+            return false;
+        if ((words & MODEL_STATUS) && !(flags & MODEL_FORMAT_STATUS))
+            return false;
+        if ((words & MODEL_NOT_MIGRATABLE) && (flags & MODEL_FORMAT_MIGRATABLE))
+            return false;
+    }
+    return !field->extra || !field->extra->when || field->extra->when(self, flags);
+}
+
+static bool
+has_value(const ModelField *field, const void *self, const void *value)
+{
+    if (!scalar_is_set(field, self, value))
+        return false;
+    return !(field->words & MODEL_HIDDEN) || !scalar_is_default(field, value);
+}
+
+/* --- attributes --- */
+
+static void
+write_attribute(Format *format, const char *prefix, const char *name, const char *text)
+{
+    g_string_append_c(format->out, ' ');
+    if (prefix) {
+        g_string_append(format->out, prefix);
+        g_string_append_c(format->out, ':');
+    }
+    g_string_append(format->out, name);
+    g_string_append(format->out, "='");
+    write_escaped(format, text, true);
+    g_string_append_c(format->out, '\'');
+}
+
+static void
+write_scalar_attribute(Format *format, const ModelField *field, const char *name, const void *self, const void *value)
+{
+    char buffer[SCALAR_BUFFER];
+    g_autofree char *owned = NULL;
+    const char *text = has_value(field, self, value) ? scalar_text(field, value, buffer, &owned) : NULL;
+
+    if (!text)
+        return;
+    write_attribute(format, field->prefix, name, text);
+    if (field->kind == MODEL_SIZE)
+        write_attribute(format, NULL, "unit", scalar_unit(field));
+}
+
+/* The struct behind a union's kind; NULL: none. */
+static const void *
+branch_of(const ModelType *type, const void *self, const ModelType **content)
+{
+    const ModelField *branch = model_branch(type, *union_kind(self));
+
+    if (!branch || branch->kind != MODEL_OBJECT)
+        return NULL;
+    *content = branch->of;
+    return *(void *const *)member_at(self, branch);
+}
+
+static void
+write_attributes(Format *format, const ModelType *type, const void *self)
+{
+    if (type->kinds) {
+        const char *word = type->tag_attr ? model_enum_word(type->kinds, *union_kind(self)) : NULL;
+
+        if (word)
+            write_attribute(format, NULL, type->tag_attr, word);
+        self = branch_of(type, self, &type);
+        if (self)
+            write_attributes(format, type, self);
+        return;
+    }
+    for (guint i = 0; i < type->n_fields; i++) {
+        const ModelField *field = &type->fields[i];
+
+        if (field->place == MODEL_AT_ATTR) {
+            if (is_shown(format, field, self))
+                write_scalar_attribute(format, field, field->name, self, member_at(self, field));
+        } else if (field->place == MODEL_AT_INLINE && is_shown(format, field, self)) {
+            write_attributes(format, field->of, member_at(self, field));
+        } else if (field->place == MODEL_AT_TEXT && field->kind == MODEL_SIZE && is_shown(format, field, self)
+                   && has_value(field, self, member_at(self, field))) {
+            write_attribute(format, NULL, "unit", scalar_unit(field));
+        }
+    }
+}
+
+/* Is a field with the namespace @prefix going to be printed somewhere in this struct's own element? */
+static bool
+uses_prefix(Format *format, const ModelType *type, const void *self, const char *prefix)
+{
+    bool is_used = false;
+
+    for (guint i = 0; i < type->n_fields && !is_used; i++) {
+        const ModelField *field = &type->fields[i];
+        const void *member = member_at(self, field);
+
+        if (!field->prefix || strcmp(field->prefix, prefix) != 0 || !is_shown(format, field, self))
+            continue;
+        if (field->words & MODEL_LIST)
+            is_used = *member_count(self, field) > 0;
+        else if (is_object_pointer(field))
+            is_used = *(void *const *)member != NULL;
+        else if (field->place == MODEL_AT_BLOCK || field->kind == MODEL_OBJECT || field->kind == MODEL_UNION)
+            is_used = true;
+        else
+            is_used = has_value(field, self, member);
+    }
+    return is_used;
+}
+
+static bool
+is_declared(const Format *format, const char *uri)
+{
+    for (guint i = 0; i < format->n_declared; i++)
+        if (strcmp(format->declared[i], uri) == 0)
+            return true;
+    return false;
+}
+
+/* Declare the namespaces that the children of this element need and none around it has. */
+static void
+write_namespaces(Format *format, const ModelType *type, const void *self)
+{
+    for (guint i = 0; i < type->file->n_namespaces; i++) {
+        const ModelNamespace *ns = &type->file->namespaces[i];
+
+        if (format->n_declared == MAX_NAMESPACES || is_declared(format, ns->uri) || !uses_prefix(format, type, self, ns->prefix))
+            continue;
+        format->declared[format->n_declared++] = ns->uri;
+        g_string_append_printf(format->out, " xmlns:%s='%s'", ns->prefix, ns->uri);
+    }
+}
+
+/* --- elements --- */
+
+static void
+write_name(Format *format, const Element *element)
+{
+    if (element->prefix) {
+        g_string_append(format->out, element->prefix);
+        g_string_append_c(format->out, ':');
+    }
+    g_string_append(format->out, element->name);
+}
+
+static void
+write_end(Format *format, const Element *element)
+{
+    g_string_append(format->out, "</");
+    write_name(format, element);
+    g_string_append(format->out, ">\n");
+}
+
+static void
+write_element(Format *format, const Element *element, const ModelType *type, const void *self)
+{
+    GString *out = format->out;
+    gsize start = out->len, name_end, tag_end;
+    guint n_declared = format->n_declared;
+
+    write_indent(format);
+    g_string_append_c(out, '<');
+    write_name(format, element);
+    name_end = out->len;
+    write_attributes(format, type, self);
+    if (type->file->n_namespaces && type->kind == MODEL_TYPE_OBJECT)
+        write_namespaces(format, type, self);
+    tag_end = out->len;
+    g_string_append_c(out, '>');
+    if (write_text(format, type, self)) {
+        write_end(format, element);
+        format->n_declared = n_declared;
+        return;
+    }
+    g_string_append_c(out, '\n');
+    format->indent += 2;
+    write_children(format, type, self);
+    format->indent -= 2;
+    format->n_declared = n_declared;
+    if (out->len > tag_end + 2) {
+        write_indent(format);
+        write_end(format, element);
+    } else if (tag_end > name_end || element->keep_empty) {
+        g_string_truncate(out, tag_end);
+        g_string_append(out, "/>\n");
+    } else {
+        g_string_truncate(out, start);
+    }
+}
+
+/* Write the text content of this element, if it has one. */
+static bool
+write_text(Format *format, const ModelType *type, const void *self)
+{
+    if (type->kinds) {
+        self = branch_of(type, self, &type);
+        return self && write_text(format, type, self);
+    }
+    for (guint i = 0; i < type->n_fields; i++) {
+        const ModelField *field = &type->fields[i];
+        const void *member = member_at(self, field);
+        char buffer[SCALAR_BUFFER];
+        g_autofree char *owned = NULL;
+        const char *text = NULL;
+
+        if (field->place == MODEL_AT_INLINE && is_shown(format, field, self) && write_text(format, field->of, member))
+            return true;
+        if (field->place == MODEL_AT_TEXT && is_shown(format, field, self) && has_value(field, self, member))
+            text = scalar_text(field, member, buffer, &owned);
+        if (text) {
+            write_escaped(format, text, false);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A child that holds one value, as text or in an attribute. */
+static void
+write_scalar_child(Format *format, const ModelField *field, const void *self, const void *value)
+{
+    const Element element = { .name = field->name, .prefix = field->prefix };
+    char buffer[SCALAR_BUFFER];
+    g_autofree char *owned = NULL;
+    const char *text;
+
+    if (!has_value(field, self, value)) {
+        if (!(field->words & MODEL_ALWAYS))
+            return;
+        text = NULL;
+    } else if (field->kind == MODEL_RAW) {
+        raw_format(format->out, *(char *const *)value, format->indent);
+        return;
+    } else {
+        text = field->kind == MODEL_FLAG ? NULL : scalar_text(field, value, buffer, &owned);
+        if (!text && field->kind != MODEL_FLAG)
+            return;
+    }
+    write_indent(format);
+    g_string_append_c(format->out, '<');
+    write_name(format, &element);
+    if (field->kind == MODEL_SIZE && text)
+        write_attribute(format, NULL, "unit", scalar_unit(field));
+    if (field->item_attr && text)
+        write_attribute(format, NULL, field->item_attr, text);
+    if (field->item_attr || !text || !*text) {
+        g_string_append(format->out, "/>\n");
+        return;
+    }
+    g_string_append_c(format->out, '>');
+    write_escaped(format, text, false);
+    write_end(format, &element);
+}
+
+static void
+write_struct_child(Format *format, const ModelField *field, const void *value)
+{
+    const Element element = {
+        .name = field->name,
+        .prefix = field->prefix,
+        .keep_empty = field->words & (MODEL_ALWAYS | MODEL_LIST),
+    };
+
+    write_element(format, &element, field->of, value);
+}
+
+/* A union whose branch is an element of its own. */
+static void
+write_branch(Format *format, const ModelType *type, const void *self)
+{
+    const ModelField *branch = model_branch(type, *union_kind(self));
+    Element element;
+    const void *content;
+
+    if (!branch)
+        return;
+    element = (Element) { .name = branch->name, .keep_empty = true };
+    content = branch->kind == MODEL_OBJECT ? *(void *const *)member_at(self, branch) : NULL;
+    if (content) {
+        write_element(format, &element, branch->of, content);
+    } else {
+        write_indent(format);
+        g_string_append_printf(format->out, "<%s/>\n", branch->name);
+    }
+}
+
+static void
+write_list(Format *format, const ModelField *field, const void *self)
+{
+    gsize count = *member_count(self, field);
+    const char *list = *(char *const *)member_at(self, field);
+    gsize step = has_pointers(field) ? sizeof(void *) : model_scalar_size(field->kind);
+
+    for (gsize i = 0; i < count; i++) {
+        const void *entry = list + i * step;
+
+        if (field->place == MODEL_AT_ANY)
+            write_branch(format, field->of, *(void *const *)entry);
+        else if (field->kind == MODEL_OBJECT || field->kind == MODEL_UNION)
+            write_struct_child(format, field, *(void *const *)entry);
+        else
+            write_scalar_child(format, field, self, entry);
+    }
+}
+
+static void
+write_child(Format *format, const ModelField *field, const void *self)
+{
+    const void *member = member_at(self, field);
+
+    if (field->place == MODEL_AT_BLOCK) {
+        write_struct_child(format, field, self);
+    } else if (field->words & MODEL_LIST) {
+        write_list(format, field, self);
+    } else if (field->place == MODEL_AT_ANY) {
+        write_branch(format, field->of, member);
+    } else if (is_object_pointer(field)) {
+        if (*(void *const *)member)
+            write_struct_child(format, field, *(void *const *)member);
+    } else if (field->kind == MODEL_OBJECT || field->kind == MODEL_UNION) {
+        write_struct_child(format, field, member);
+    } else {
+        write_scalar_child(format, field, self, member);
+    }
+}
+
+static void
+write_children(Format *format, const ModelType *type, const void *self)
+{
+    if (type->kinds) {
+        self = branch_of(type, self, &type);
+        if (self)
+            write_children(format, type, self);
+        return;
+    }
+    for (guint i = 0; i < type->n_fields; i++) {
+        const ModelField *field = &type->fields[i];
+
+        if (field->place == MODEL_AT_INLINE && is_shown(format, field, self))
+            write_children(format, field->of, member_at(self, field));
+        else if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK || field->place == MODEL_AT_ANY)
+                 && is_shown(format, field, self))
+            write_child(format, field, self);
+    }
+}
+
+void
+model_format_to(GString *out, const ModelType *type, const void *self, ModelFormatFlags flags, guint indent)
+{
+    Format format = { .out = out, .flags = flags, .indent = indent };
+    const Element element = { .name = type->element, .keep_empty = true };
+
+    g_assert(type->element);
+    write_element(&format, &element, type, self);
+}
+
+char *
+model_format(const ModelType *type, const void *self, ModelFormatFlags flags)
+{
+    GString *out = g_string_sized_new(8192);
+
+    model_format_to(out, type, self, flags, 0);
+    return g_string_free(out, FALSE);
+}
