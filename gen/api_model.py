@@ -296,14 +296,15 @@ class Api:
         if t.word == "cpumap":
             return "unsigned char **" if t.shape == "alloc" else "unsigned char *"
         return {
-            "names": "char ** const",
-            "uuid": "unsigned char *" if out else "const unsigned char *",
-            "uuid-text": "char *",
-            "bytes": "unsigned char *" if out else "const unsigned char *",
-            "data": "char *" if out else "const char *",
-            "buffer": "void *",
-            "fds": "int **" if t.shape == "alloc" else "int *",
-        }[t.word]
+            ("names", "array"): "char ** const",
+            ("uuid", "plain"): "unsigned char *" if out else "const unsigned char *",
+            ("uuid-text", "plain"): "char *",
+            ("bytes", "array"): "unsigned char *" if out else "const unsigned char *",
+            ("data", "array"): "char *" if out else "const char *",
+            ("buffer", "array"): "void *",
+            ("fds", "array"): "int *",
+            ("fds", "alloc"): "int **",
+        }[t.word, t.shape]
 
     def c_return(self, ret: Ret) -> str:
         t = ret.type
