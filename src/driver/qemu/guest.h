@@ -10,6 +10,7 @@
 
 #include "driver/qemu/qemu.h"
 #include "gen/api-structs.h"
+#include "job/job.h"
 #include "model/domain.h"
 
 /* A definition shared by a guest and its views. */
@@ -41,8 +42,8 @@ struct Guest {
     guint last_node;     /* highest N used in libvirt-N-format; never goes back while it runs */
     gint64 autodestroy;  /* not 0: a connection's close hook ends it */
     GHashTable *taints;  /* words of the status file */
-    void *snapshots;     /* owned by snapshot*.c */
-    void (*free_snapshots)(void *snapshots);
+    SnapshotTree *snapshots; /* immutable, replaced as a whole; NULL: none yet (snapshot_tree.h) */
+    Job *job;            /* a long change under way; others that change the guest call guest_require_idle */
 };
 
 /* What readers see. */
@@ -52,6 +53,8 @@ struct GuestView {
     Machine *live, *config;
     Emulator *emulator; /* a reference; NULL when it is off */
     int state, reason;
+    SnapshotTree *snapshots; /* a reference; NULL: none */
+    Job *job;                /* a reference; NULL: none */
     bool is_persistent, is_autostart, is_updated, has_managed_save;
     char *xml[4]; /* made on first use; guest_view_xml */
 };
@@ -78,6 +81,8 @@ bool guest_is_running(const Guest *guest);
 /* VIR_ERR_OPERATION_INVALID, "domain is not running". */
 bool guest_require_running(const Guest *guest, GError **err);
 bool guest_require_off(const Guest *guest, GError **err);
+/* VIR_ERR_OPERATION_INVALID while guest->job is there, naming it. */
+bool guest_require_idle(const Guest *guest, GError **err);
 
 /* Take a definition. NULL is allowed (off; transient). Readers see it after guest_publish. */
 void guest_set_live(Guest *guest, Domain *take_live);

@@ -17,6 +17,7 @@ typedef struct PortPool PortPool;
 typedef struct Guest Guest;
 typedef struct GuestView GuestView;
 typedef struct Emulator Emulator;
+typedef struct SnapshotTree SnapshotTree;
 
 struct QemuDriver {
     Driver *driver;
