@@ -5,7 +5,6 @@
 #include "image/graph.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -272,15 +271,15 @@ unknown_in_folder(const ImageGraph *graph, const char *path)
 }
 
 bool
-image_graph_may_remove(const ImageGraph *graph, const char *path, ImageId id, GError **err)
+image_graph_may_remove(const ImageGraph *graph, const char *path, FileMark mark, GError **err)
 {
     g_autoptr(GPtrArray) holders = NULL;
     const char *unknown;
-    struct stat st;
+    FileMark now;
 
-    if (lstat(path, &st) < 0)
-        return fail_errno(err, "access", path);
-    if (!S_ISREG(st.st_mode) || st.st_dev != id.device || st.st_ino != id.inode)
+    if (!file_mark_of(path, &now))
+        return fail_errno(err, "look at", path);
+    if (!file_mark_equal(now, mark))
         return fail(err, VIR_ERR_OPERATION_FAILED, "'%s' is not the file that was made there: it is kept", path);
     holders = image_graph_holders(graph, path, NULL);
     if (holders->len > 0)

@@ -14,11 +14,72 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "image/qcow2.h"
 #include "seam/command.h"
 
-static char *
-temporary_name(const char *path, const char *job)
+bool
+file_mark_equal(FileMark a, FileMark b)
+{
+    return a.inode == b.inode && a.born_ns == b.born_ns;
+}
+
+static FileMark
+mark_of_statx(const struct statx *st)
+{
+    FileMark mark = { .inode = st->stx_ino };
+
+    if (st->stx_mask & STATX_BTIME)
+        mark.born_ns = st->stx_btime.tv_sec * 1000000000ll + st->stx_btime.tv_nsec;
+    return mark;
+}
+
+bool
+file_mark_of_fd(int fd, const char *path, FileMark *mark, GError **err)
+{
+    struct statx st;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
+        return fail_errno(err, "look at", path);
+    *mark = mark_of_statx(&st);
+    return true;
+}
+
+bool
+file_mark_of(const char *path, FileMark *mark)
+{
+    struct statx st;
+
+    *mark = (FileMark){ 0 };
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &st) < 0)
+        return false;
+    *mark = mark_of_statx(&st);
+    return true;
+}
+
+char *
+file_mark_format(FileMark mark)
+{
+    return g_strdup_printf("%" G_GUINT64_FORMAT " %" G_GINT64_FORMAT, mark.inode, mark.born_ns);
+}
+
+bool
+file_mark_parse(const char *text, FileMark *mark)
+{
+    g_auto(GStrv) words = text ? g_strsplit(text, " ", 3) : NULL;
+    unsigned long long inode;
+    long long born;
+
+    *mark = (FileMark){ 0 };
+    if (!words || g_strv_length(words) != 2 || !text_to_ullong(words[0], 10, &inode) ||
+        !text_to_llong(words[1], 10, &born))
+        return false;
+    *mark = (FileMark){ .inode = inode, .born_ns = born };
+    return true;
+}
+
+char *
+overlay_temporary_name(const char *path, const char *job)
 {
     g_autofree char *dir = g_path_get_dirname(path);
     g_autofree char *name = g_path_get_basename(path);
@@ -90,20 +151,19 @@ fill(int fd, const char *path, const OverlaySpec *spec, GError **err)
 }
 
 bool
-overlay_make(const OverlaySpec *spec, ImageId *id, GError **err)
+overlay_make(const OverlaySpec *spec, FileMark *mark, GError **err)
 {
-    g_autofree char *tmp = temporary_name(spec->path, spec->job);
+    g_autofree char *tmp = overlay_temporary_name(spec->path, spec->job);
     auto_fd int fd = -1;
-    struct stat st;
 
-    *id = (ImageId){ 0 };
+    *mark = (FileMark){ 0 };
     if (file_exists(spec->path))
         return fail(err, VIR_ERR_OPERATION_FAILED, "file '%s' exists already", spec->path);
     unlink(tmp); /* the name carries this job's id: a leftover of an earlier try */
     fd = file_create_new(tmp, 0600, err);
     if (fd < 0)
         return false;
-    if (!fill(fd, tmp, spec, err) || fstat(fd, &st) < 0) {
+    if (!fill(fd, tmp, spec, err) || !file_mark_of_fd(fd, tmp, mark, err)) {
         unlink(tmp);
         return false;
     }
@@ -117,17 +177,16 @@ overlay_make(const OverlaySpec *spec, ImageId *id, GError **err)
         unlink(tmp);
         return false;
     }
-    *id = (ImageId){ .device = st.st_dev, .inode = st.st_ino };
     return true;
 }
 
 bool
-overlay_publish(const char *path, const char *job, ImageId id, GError **err)
+overlay_publish(const char *path, const char *job, FileMark mark, GError **err)
 {
-    g_autofree char *tmp = temporary_name(path, job);
-    ImageId now;
+    g_autofree char *tmp = overlay_temporary_name(path, job);
+    FileMark now;
 
-    if (image_id_of(path, &now, NULL) && image_id_equal(now, id))
+    if (file_mark_of(path, &now) && file_mark_equal(now, mark))
         return true;
     if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
         return true;
@@ -141,28 +200,28 @@ overlay_publish(const char *path, const char *job, ImageId id, GError **err)
 }
 
 bool
-image_remove(const char *path, ImageId id, GError **err)
+image_remove(const char *path, FileMark mark, GError **err)
 {
-    struct stat st;
+    FileMark now;
 
-    if (lstat(path, &st) < 0)
-        return errno == ENOENT || errno == ENOTDIR ? true : fail_errno(err, "access", path);
-    if (!S_ISREG(st.st_mode) || id.device != st.st_dev || id.inode != st.st_ino)
+    if (!file_mark_of(path, &now))
+        return errno == ENOENT || errno == ENOTDIR ? true : fail_errno(err, "look at", path);
+    if (!file_mark_equal(now, mark))
         return fail(err, VIR_ERR_OPERATION_FAILED, "'%s' is not the file that was made there: it is kept", path);
     return file_remove(path, err);
 }
 
 bool
-overlay_withdraw(const char *path, const char *job, ImageId id, GError **err)
+overlay_withdraw(const char *path, const char *job, FileMark mark, GError **err)
 {
-    g_autofree char *tmp = temporary_name(path, job);
-    ImageId now;
+    g_autofree char *tmp = overlay_temporary_name(path, job);
+    FileMark now;
 
     if (!file_remove(tmp, err))
         return false;
-    if (id.inode == 0 || !image_id_of(path, &now, NULL) || !image_id_equal(now, id))
+    if (mark.inode == 0 || !file_mark_of(path, &now) || !file_mark_equal(now, mark))
         return true;
-    return image_remove(path, id, err);
+    return image_remove(path, mark, err);
 }
 
 bool

@@ -13,6 +13,20 @@
 
 #include "image/chain.h"
 
+/* Which file it is, in a form that may be written down: device numbers change from boot to boot, these do not. */
+typedef struct {
+    guint64 inode;   /* 0: no file */
+    gint64 born_ns;  /* time of creation; 0 where the file system does not keep it */
+} FileMark;
+
+bool file_mark_of_fd(int fd, const char *path, FileMark *mark, GError **err);
+/* Of @path itself, links not followed; false without @err being set when there is no file. */
+bool file_mark_of(const char *path, FileMark *mark);
+bool file_mark_equal(FileMark a, FileMark b);
+/* "INODE BORN" and back. */
+char *file_mark_format(FileMark mark);
+bool file_mark_parse(const char *text, FileMark *mark);
+
 typedef struct {
     const char *path;            /* final name; absolute */
     const char *job;             /* id of the job: goes into the temporary name */
@@ -26,12 +40,14 @@ typedef struct {
     gid_t gid;
 } OverlaySpec;
 
-bool overlay_make(const OverlaySpec *spec, ImageId *id, GError **err);
-bool overlay_publish(const char *path, const char *job, ImageId id, GError **err);
+bool overlay_make(const OverlaySpec *spec, FileMark *mark, GError **err);
+bool overlay_publish(const char *path, const char *job, FileMark mark, GError **err);
 /* Remove what overlay_make or overlay_publish left of @path: the temporary name of this job, and the final name
- * when it is the file @id (inode 0: never published). A file that is another one stays. */
-bool overlay_withdraw(const char *path, const char *job, ImageId id, GError **err);
+ * when it is the file @mark (inode 0: not known). A file that is another one stays. */
+bool overlay_withdraw(const char *path, const char *job, FileMark mark, GError **err);
 /* Sync each folder that one of @paths (NULL-terminated) lies in, once. */
 bool overlay_sync_folders(const char *const *paths, GError **err);
-/* Remove @path when it is the file @id, and sync its folder; a missing file is success, another one an error. */
-bool image_remove(const char *path, ImageId id, GError **err);
+/* Remove @path when it is the file @mark, and sync its folder; a missing file is success, another one an error. */
+bool image_remove(const char *path, FileMark mark, GError **err);
+/* Where overlay_make works: the temporary name of @path for @job. */
+char *overlay_temporary_name(const char *path, const char *job);

@@ -52,12 +52,12 @@ write_raw(const Folder *folder, const char *name)
 }
 
 static bool
-overlay(const Folder *folder, const char *name, const char *backing, const char *format, ImageId *id, GError **err)
+overlay(const Folder *folder, const char *name, const char *backing, const char *format, FileMark *id, GError **err)
 {
     g_autofree char *path = in(folder, name);
     OverlaySpec spec = { .path = path, .job = "test-1", .format = IMAGE_FORMAT_QCOW2, .size_bytes = 1 << 20,
                          .backing_name = backing, .backing_format = format, .uid = (uid_t)-1, .gid = (gid_t)-1 };
-    ImageId unused;
+    FileMark unused;
 
     id = id ? id : &unused;
     return overlay_make(&spec, id, err) && overlay_publish(path, "test-1", *id, err);
@@ -175,14 +175,14 @@ overlay_never_takes_the_place_of_a_file(Folder *folder, gconstpointer unused)
     OverlaySpec spec = { .path = path, .job = "j", .format = IMAGE_FORMAT_QCOW2, .size_bytes = 512,
                          .uid = (uid_t)-1, .gid = (gid_t)-1 };
     g_autoptr(GError) err = NULL;
-    ImageId id, now;
+    FileMark id, now;
 
     g_assert_true(overlay_make(&spec, &id, NULL));
     write_raw(folder, "a"); /* somebody is faster */
     g_assert_false(overlay_publish(path, "j", id, &err));
     g_assert_true(overlay_withdraw(path, "j", id, NULL));
-    g_assert_true(image_id_of(path, &now, NULL));
-    g_assert_false(image_id_equal(now, id));
+    g_assert_true(file_mark_of(path, &now));
+    g_assert_false(file_mark_equal(now, id));
 }
 
 static void
@@ -191,7 +191,7 @@ withdrawn_overlay_leaves_nothing_before_and_after_publishing(Folder *folder, gco
     g_autofree char *path = in(folder, "a");
     OverlaySpec spec = { .path = path, .job = "j", .format = IMAGE_FORMAT_QCOW2, .size_bytes = 512,
                          .uid = (uid_t)-1, .gid = (gid_t)-1 };
-    ImageId id;
+    FileMark id;
 
     for (int published = 0; published < 2; published++) {
         g_auto(GStrv) names = NULL;
@@ -240,10 +240,10 @@ guard_keeps_held_and_replaced_files_and_lets_others_go(Folder *folder, gconstpoi
     g_autofree char *base = in(folder, "base");
     g_autofree char *top = in(folder, "top");
     g_autofree char *old = in(folder, "old");
-    ImageId base_id, old_id;
+    FileMark base_id, old_id;
 
     write_raw(folder, "base");
-    g_assert_true(image_id_of(base, &base_id, NULL));
+    g_assert_true(file_mark_of(base, &base_id));
     g_assert_true(overlay(folder, "top", base, "raw", NULL, NULL));
     g_assert_true(overlay(folder, "old", base, "raw", &old_id, NULL));
     image_graph_hold(graph, "domain a", top, IMAGE_FORMAT_QCOW2);
@@ -275,7 +275,7 @@ unreadable_image_keeps_the_files_beside_it(Folder *folder, gconstpointer unused)
     g_autoptr(GError) err = NULL;
     g_autofree char *bad = in(folder, "bad");
     g_autofree char *old = in(folder, "old");
-    ImageId id;
+    FileMark id;
 
     write_raw(folder, "bad");
     g_assert_true(overlay(folder, "old", NULL, NULL, &id, NULL));
