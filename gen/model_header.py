@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import List, Tuple, Union
 
 from model_ast import SCALARS, Enum, Field, File, Object, Union_, constant, snake, upper
-from model_check import deep, in_order, members
+from model_check import in_order, members
 
 NOTE = '/* Generated from {path} by gen/model.py; edit that file instead. */'
 
@@ -139,7 +139,7 @@ def face_lines(new: Union[Object, Union_]) -> List[str]:
     add('bool', 'equal', f'const {name} *a, const {name} *b', f'model_equal(&{model}, a, b)')
     add('bool', 'compare', f'const {name} *self, const {name} *other, GError **err', f'model_compare(&{model}, self, other, err)')
     add('json_t *', 'to_json', f'const {name} *self, ModelFormatFlags flags', f'model_to_json(&{model}, self, flags)')
-    if deep(new, 'rules', set()) and isinstance(new, Object):
+    if isinstance(new, Object):
         add('bool', 'fill', f'{name} *self, void *opaque, GError **err', f'model_fill(&{model}, self, opaque, err)')
         add('bool', 'check', f'const {name} *self, void *opaque, GError **err', f'model_check(&{model}, self, opaque, err)')
     if isinstance(new, Object) and new.element:

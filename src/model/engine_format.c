@@ -14,13 +14,15 @@ typedef struct {
     GString *out;
     ModelFormatFlags flags;
     guint indent;
-    const char *declared[MAX_NAMESPACES]; /* URIs of the elements around */
-    guint n_declared;
+    /* Foreign namespaces met so far; the outermost element whose model knows any declares them when it is complete. */
+    bool has_declarer;
+    guint n_used;
+    ModelNamespace used[MAX_NAMESPACES];
 } Format;
 
 /* What an element writes besides what its fields say. */
 typedef struct {
-    const char *name, *prefix;
+    const char *name, *prefix, *ns;
     bool keep_empty;
 } Element;
 
@@ -183,54 +185,29 @@ write_attributes(Format *format, const ModelType *type, const void *self)
     }
 }
 
-/* Is a field with the namespace @prefix going to be printed somewhere in this struct's own element? */
-static bool
-uses_prefix(Format *format, const ModelType *type, const void *self, const char *prefix)
-{
-    bool is_used = false;
-
-    for (guint i = 0; i < type->n_fields && !is_used; i++) {
-        const ModelField *field = &type->fields[i];
-        const void *member = member_at(self, field);
-
-        if (!field->prefix || strcmp(field->prefix, prefix) != 0 || !is_shown(format, field, self))
-            continue;
-        if (field->words & MODEL_LIST)
-            is_used = *member_count(self, field) > 0;
-        else if (is_object_pointer(field))
-            is_used = *(void *const *)member != NULL;
-        else if (field->place == MODEL_AT_BLOCK || field->kind == MODEL_OBJECT || field->kind == MODEL_UNION)
-            is_used = true;
-        else
-            is_used = has_value(field, self, member);
-    }
-    return is_used;
-}
-
-static bool
-is_declared(const Format *format, const char *uri)
-{
-    for (guint i = 0; i < format->n_declared; i++)
-        if (strcmp(format->declared[i], uri) == 0)
-            return true;
-    return false;
-}
-
-/* Declare the namespaces that the children of this element need and none around it has. */
-static void
-write_namespaces(Format *format, const ModelType *type, const void *self)
-{
-    for (guint i = 0; i < type->file->n_namespaces; i++) {
-        const ModelNamespace *ns = &type->file->namespaces[i];
-
-        if (format->n_declared == MAX_NAMESPACES || is_declared(format, ns->uri) || !uses_prefix(format, type, self, ns->prefix))
-            continue;
-        format->declared[format->n_declared++] = ns->uri;
-        g_string_append_printf(format->out, " xmlns:%s='%s'", ns->prefix, ns->uri);
-    }
-}
-
 /* --- elements --- */
+
+static void
+note_namespace(Format *format, const Element *element)
+{
+    for (guint i = 0; i < format->n_used; i++)
+        if (strcmp(format->used[i].uri, element->ns) == 0)
+            return;
+    if (format->n_used < MAX_NAMESPACES)
+        format->used[format->n_used++] = (ModelNamespace) { element->prefix, element->ns };
+}
+
+/* Declare what was used, in the tag that ends at @tag_end. */
+static void
+declare_namespaces(Format *format, gsize tag_end)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; i < format->n_used; i++)
+        g_string_append_printf(text, " xmlns:%s='%s'", format->used[i].prefix, format->used[i].uri);
+    g_string_insert_len(format->out, tag_end, text->str, text->len);
+    format->n_used = 0;
+}
 
 static void
 write_name(Format *format, const Element *element)
@@ -255,33 +232,38 @@ write_element(Format *format, const Element *element, const ModelType *type, con
 {
     GString *out = format->out;
     gsize start = out->len, name_end, tag_end;
-    guint n_declared = format->n_declared;
+    bool is_declarer = !format->has_declarer && type->file->n_namespaces && type->kind == MODEL_TYPE_OBJECT;
 
+    format->has_declarer |= is_declarer;
     write_indent(format);
     g_string_append_c(out, '<');
     write_name(format, element);
     name_end = out->len;
     write_attributes(format, type, self);
-    if (type->file->n_namespaces && type->kind == MODEL_TYPE_OBJECT)
-        write_namespaces(format, type, self);
     tag_end = out->len;
     g_string_append_c(out, '>');
     if (write_text(format, type, self)) {
         write_end(format, element);
-        format->n_declared = n_declared;
+        format->has_declarer &= !is_declarer;
         return;
     }
     g_string_append_c(out, '\n');
     format->indent += 2;
     write_children(format, type, self);
     format->indent -= 2;
-    format->n_declared = n_declared;
+    format->has_declarer &= !is_declarer;
     if (out->len > tag_end + 2) {
         write_indent(format);
         write_end(format, element);
+        if (element->prefix)
+            note_namespace(format, element);
+        if (is_declarer && format->n_used)
+            declare_namespaces(format, tag_end);
     } else if (tag_end > name_end || element->keep_empty) {
         g_string_truncate(out, tag_end);
         g_string_append(out, "/>\n");
+        if (element->prefix)
+            note_namespace(format, element);
     } else {
         g_string_truncate(out, start);
     }
@@ -318,7 +300,7 @@ write_text(Format *format, const ModelType *type, const void *self)
 static void
 write_scalar_child(Format *format, const ModelField *field, const void *self, const void *value)
 {
-    const Element element = { .name = field->name, .prefix = field->prefix };
+    const Element element = { .name = field->name, .prefix = field->prefix, .ns = field->ns };
     char buffer[SCALAR_BUFFER];
     g_autofree char *owned = NULL;
     const char *text;
@@ -335,6 +317,8 @@ write_scalar_child(Format *format, const ModelField *field, const void *self, co
         if (!text && field->kind != MODEL_FLAG)
             return;
     }
+    if (element.prefix)
+        note_namespace(format, &element);
     write_indent(format);
     g_string_append_c(format->out, '<');
     write_name(format, &element);
@@ -357,6 +341,7 @@ write_struct_child(Format *format, const ModelField *field, const void *value)
     const Element element = {
         .name = field->name,
         .prefix = field->prefix,
+        .ns = field->ns,
         .keep_empty = field->words & (MODEL_ALWAYS | MODEL_LIST),
     };
 

@@ -490,6 +490,18 @@ check_required(Parse *parse, const ModelType *type, void *self, xmlNode *node, c
     return true;
 }
 
+/* The text content of @node; blanks between child elements are none. */
+static const char *
+content_text(Parse *parse, const xmlNode *node)
+{
+    const char *text = text_of(parse, node->children);
+    bool has_elements = false;
+
+    for (const xmlNode *child = node->children; child && !has_elements; child = child->next)
+        has_elements = child->type == XML_ELEMENT_NODE;
+    return text && has_elements && !text[strspn(text, " \t\r\n")] ? NULL : text;
+}
+
 static bool
 parse_content_text(Parse *parse, const ModelType *type, void *self, xmlNode *node)
 {
@@ -508,7 +520,7 @@ parse_content_text(Parse *parse, const ModelType *type, void *self, xmlNode *nod
             return false;
         if (field->place != MODEL_AT_TEXT || !is_read(parse, field))
             continue;
-        text = text_of(parse, node->children);
+        text = content_text(parse, node);
         if (text ? !parse_scalar(parse, node, field, NULL, text, self)
                  : (field->words & MODEL_REQUIRED) && !fail_missing(parse, node, field))
             return false;
