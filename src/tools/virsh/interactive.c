@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See interactive.h. readline is loaded when a person types, not when a script starts us: it would double the start-up time. */
+#include "tools/virsh/interactive.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <readline/history.h>
+#include <readline/readline.h>
+
+#define HISTORY_LINES 500
+
+/* The part of readline that is used, resolved at run time. */
+typedef struct {
+    char *(*readline)(const char *);
+    void (*add_history)(const char *);
+    int (*read_history)(const char *);
+    int (*write_history)(const char *);
+    void (*stifle_history)(int);
+    char **(*completion_matches)(const char *, rl_compentry_func_t *);
+    rl_completion_func_t **attempted_completion;
+    char **line_buffer;
+    int *completion_append;
+    const char **word_breaks;
+} Readline;
+
+static Readline rl;
+static Shell *completing_for; /* readline's hooks carry no context */
+
+static bool
+load_readline(void)
+{
+    void *library = dlopen("libreadline.so.8", RTLD_NOW | RTLD_LOCAL);
+
+    if (!library)
+        return false;
+    rl.readline = dlsym(library, "readline");
+    rl.add_history = dlsym(library, "add_history");
+    rl.read_history = dlsym(library, "read_history");
+    rl.write_history = dlsym(library, "write_history");
+    rl.stifle_history = dlsym(library, "stifle_history");
+    rl.completion_matches = dlsym(library, "rl_completion_matches");
+    rl.attempted_completion = dlsym(library, "rl_attempted_completion_function");
+    rl.line_buffer = dlsym(library, "rl_line_buffer");
+    rl.completion_append = dlsym(library, "rl_completion_append_character");
+    rl.word_breaks = dlsym(library, "rl_basic_word_break_characters");
+    return rl.readline && rl.add_history && rl.read_history && rl.write_history &&
+           rl.stifle_history && rl.completion_matches && rl.attempted_completion &&
+           rl.line_buffer && rl.word_breaks;
+}
+
+/* ---- completion ---- */
+
+static GPtrArray *candidates;
+static guint next_candidate;
+
+static char *
+give_candidate(const char *text, int state)
+{
+    if (state == 0)
+        next_candidate = 0;
+    while (candidates && next_candidate < candidates->len) {
+        const char *candidate = candidates->pdata[next_candidate++];
+        if (g_str_has_prefix(candidate, text))
+            return strdup(candidate); /* readline frees it with free() */
+    }
+    return NULL;
+}
+
+static void
+add_domains(void)
+{
+    virDomainPtr *domains = NULL;
+    virConnectPtr conn = shell_connection(completing_for);
+    int n = conn ? virConnectListAllDomains(conn, &domains, 0) : 0;
+
+    for (int i = 0; i < n; i++) {
+        g_ptr_array_add(candidates, g_strdup(virDomainGetName(domains[i])));
+        virDomainFree(domains[i]);
+    }
+    free(domains);
+}
+
+static void
+add_snapshots(const char *domain_name)
+{
+    virConnectPtr conn = shell_connection(completing_for);
+    g_autoptr(virDomain) domain =
+        conn && domain_name ? virDomainLookupByName(conn, domain_name) : NULL;
+    virDomainSnapshotPtr *snapshots = NULL;
+    int n = domain ? virDomainListAllSnapshots(domain, &snapshots, 0) : 0;
+
+    for (int i = 0; i < n; i++) {
+        g_ptr_array_add(candidates, g_strdup(virDomainSnapshotGetName(snapshots[i])));
+        virDomainSnapshotFree(snapshots[i]);
+    }
+    free(snapshots);
+}
+
+static void
+add_commands(void)
+{
+    for (gsize g = 0; command_groups[g]; g++) {
+        for (const Command *command = command_groups[g]->commands; command->name; command++)
+            g_ptr_array_add(candidates, g_strdup(command->name));
+    }
+}
+
+/* The option whose value is being typed: after --name, else the positional one of the same place. */
+static const Option *
+option_at(const Command *command, char **words, guint n)
+{
+    guint place = 0;
+
+    if (n > 1 && g_str_has_prefix(words[n - 1], "--")) {
+        for (const Option *option = command->options; option && option->name; option++) {
+            if (g_str_equal(option->name, words[n - 1] + 2) && option->type != OPTION_FLAG)
+                return option;
+        }
+    }
+    for (guint i = 1; i < n; i++)
+        place += !g_str_has_prefix(words[i], "--");
+    for (const Option *option = command->options; option && option->name; option++) {
+        if (!(option->flags & OPTION_POSITIONAL))
+            continue;
+        if (place-- == 0)
+            return option;
+    }
+    return NULL;
+}
+
+static char **
+complete(const char *text, int start, int end)
+{
+    g_autofree char *before = g_strndup(*rl.line_buffer, start);
+    g_auto(GStrv) words = g_strsplit_set(g_strstrip(before), " \t", -1);
+    guint n = words[0] && *words[0] ? g_strv_length(words) : 0;
+
+    g_clear_pointer(&candidates, g_ptr_array_unref);
+    candidates = g_ptr_array_new_with_free_func(g_free);
+    if (n == 0) {
+        add_commands();
+        return rl.completion_matches(text, give_candidate);
+    }
+    const Command *command = command_find(words[0]);
+    if (command && g_str_has_prefix(text, "-")) {
+        for (const Option *option = command->options; option && option->name; option++)
+            g_ptr_array_add(candidates, g_strdup_printf("--%s", option->name));
+        if (command->flags & COMMAND_JSON)
+            g_ptr_array_add(candidates, g_strdup("--json"));
+        return rl.completion_matches(text, give_candidate);
+    }
+    const Option *option = command ? option_at(command, words, n) : NULL;
+    if (option && option->completion == COMPLETE_DOMAIN)
+        add_domains();
+    else if (option && option->completion == COMPLETE_SNAPSHOT)
+        add_snapshots(n > 1 ? words[1] : NULL);
+    else if (g_str_equal(words[0], "help"))
+        add_commands();
+    virResetLastError();
+    return candidates->len ? rl.completion_matches(text, give_candidate)
+                           : NULL; /* NULL: file names */
+}
+
+/* ---- the loop ---- */
+
+static char *
+history_path(void)
+{
+    const char *given = g_getenv("VIRSH_HISTORY");
+
+    return given ? g_strdup(given)
+                 : g_build_filename(g_get_user_cache_dir(), "libvirt", "virsh", "history", NULL);
+}
+
+static bool
+run_with_readline(Shell *shell)
+{
+    g_autofree char *path = history_path();
+    g_autofree char *folder = g_path_get_dirname(path);
+    bool read_only_prompt = geteuid() != 0;
+
+    completing_for = shell;
+    *rl.attempted_completion = complete;
+    *rl.word_breaks = " \t\n;";
+    rl.stifle_history(HISTORY_LINES);
+    rl.read_history(path);
+    printf("Welcome to virsh. Type 'help' for the commands, 'help NAME' for one of them, 'quit' to "
+           "leave.\n\n");
+    while (true) {
+        char *line = rl.readline(read_only_prompt ? "virsh > " : "virsh # ");
+        if (!line)
+            break;
+        if (*line)
+            rl.add_history(line);
+        shell_run_line(shell, line);
+        free(line);
+        if (shell_has_quit(shell))
+            break;
+    }
+    if (g_mkdir_with_parents(folder, 0700) == 0 && rl.write_history(path) == 0)
+        chmod(path, 0600);
+    return true;
+}
+
+bool
+interactive_run(Shell *shell)
+{
+    g_autofree char *line = NULL;
+    size_t room = 0;
+    bool good = true;
+
+    if (shell_is_interactive(shell) && load_readline())
+        return run_with_readline(shell);
+    while (good && !shell_has_quit(shell)) {
+        if (shell_is_interactive(shell)) {
+            printf("virsh # ");
+            fflush(stdout);
+        }
+        if (getline(&line, &room, stdin) < 0)
+            break;
+        good = shell_run_line(shell, line) || shell_is_interactive(shell);
+    }
+    return good;
+}
