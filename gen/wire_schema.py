@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Reads schema/wire/*.wire into a checked model of the protocols: constants, structures, unions,
 # procedures, permissions and events. Every mistake becomes a SchemaError with file and line.
-# The language is shown in docs/hacking/wire.md; what is made of it is in gen/wire_*.py.
+# The language is shown in schema/wire/README.md; what is made of it is in gen/wire_*.py.
 from __future__ import annotations
 
 import re

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from wire_ctypes import c_base, c_field, declare, generated, spaced
-from wire_schema import Struct, Wire
+from wire_schema import Struct, Where, Wire
 
 
 def emit(wire: Wire) -> str:
@@ -17,7 +17,7 @@ def emit(wire: Wire) -> str:
     out.append("")
     out += [f"#define {name} {value}" for name, value in wire.consts.items()]
     for enum in wire.enums:
-        out.append(f"\nenum {{ /* {enum.where} {enum.name} */")
+        out.append(f"\nenum {{ /* {short(enum.where)} {enum.name} */")
         out += [f"    {enum.prefix}{name} = {value}," for name, value in enum.values]
         out.append("};")
     out.append("")
@@ -29,20 +29,20 @@ def emit(wire: Wire) -> str:
 
 
 def structure(struct: Struct) -> str:
-    lines = [f"\nstruct {struct.c_name} {{ /* {short(struct)} */"]
+    lines = [f"\nstruct {struct.c_name} {{ /* {short(struct.where)} */"]
     lines += [f"    {declare(value)};" for value in struct.fields]
     return "\n".join(lines + ["};"])
 
 
 def union(struct: Struct) -> str:
-    lines = [f"\nstruct {struct.c_name} {{ /* {short(struct)} */",
+    lines = [f"\nstruct {struct.c_name} {{ /* {short(struct.where)} */",
              f"    gint32 {c_field(struct.tag)};", "    union {"]
     lines += [f"        {spaced(c_base(arm), c_field(arm.name))}; /* {arm.tag} */"
               for arm in struct.fields]
     return "\n".join(lines + ["    } u;", "};"])
 
 
-def short(struct: Struct) -> str:
+def short(where: Where) -> str:
     """schema/wire/... : the same words wherever the build tree lies."""
-    where = str(struct.where)
-    return where[where.find("schema/wire"):]
+    text = str(where)
+    return text[text.find("schema/wire"):]
