@@ -15,7 +15,7 @@ from model_ast import File, SchemaError, Where
 from model_check import Checker
 from model_docs import document
 from model_header import header
-from model_read import read_file
+from model_read import error_names, read_file
 from model_rng import grammar
 from model_tables import tables
 
@@ -32,7 +32,7 @@ def load(folder: Path, names: List[str], known: Dict[str, File]) -> None:
         uses = [used for _where, used in file.uses if (folder / f'{used}.model').exists() and used != name]
         load(folder, uses, known)
         file.used = {used: known[used] for used in uses}
-        Checker(file).check()
+        Checker(file, error_names(folder / '../api/error.api')).check()
         known[name] = file
 
 

@@ -167,6 +167,7 @@ class File:
     path: str
     name: str = ''
     error: str = ''
+    error_where: Optional[Where] = None
     uses: List[Tuple[Where, str]] = field(default_factory=list)
     namespaces: Dict[str, str] = field(default_factory=dict)
     types: List[Union[Object, Union_, Enum]] = field(default_factory=list)

@@ -8,7 +8,7 @@ import re
 from typing import Dict, Iterator, List, Set, Union
 
 from model_ast import (NUMBERS, SCALARS, SIZE_UNITS, TRUTH, Branch, Enum, EnumValue, Field, File, Object, SchemaError,
-                       Union_, c_word, snake, upper)
+                       Union_, Where, c_word, snake, upper)
 
 Type = Union[Object, Union_, Enum]
 
@@ -23,16 +23,19 @@ def walk(fields: List[Field]) -> Iterator[Field]:
 
 def members(fields: List[Field]) -> Iterator[Field]:
     """The fields that are members of the struct."""
-    return (line for line in walk(fields) if line.place != 'block' and line.tag_of is None)
+    return (line for line in walk(fields) if line.place != 'block' and line.tag_of is None and not line.has('again'))
 
 
 class Checker:
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, errors: Set[str]) -> None:
         self.file = file
+        self.errors = errors        # names of error codes and domains; empty: not known
         self.types: Dict[str, Type] = {}
         self.c_names: Dict[str, str] = {}
 
     def check(self) -> None:
+        if self.file.error_where:
+            self.check_error(self.file.error_where, 'VIR_FROM_' + self.file.error)
         for used in self.all_used(self.file, set()):
             for known in used.types:
                 self.types[known.name] = known
@@ -142,6 +145,8 @@ class Checker:
         for line in walk(obj.fields):
             if line.place != 'block':
                 self.check_field(line)
+            if line.has('again'):
+                self.check_again(line, taken)
         self.check_recursion(obj, obj, [])
 
     def member_names(self, line: Field) -> List[str]:
@@ -182,6 +187,8 @@ class Checker:
         seen: Dict[str, Field] = {}
         for line in fields:
             key = {'attr': '@' + line.name, 'child': line.name, 'block': line.name, 'text': 'text'}.get(line.place)
+            if line.has('again'):
+                continue
             if key and key in seen:
                 what = f'<{key}>' if line.place in ('child', 'block') else key
                 raise SchemaError(line.where, f'{what} is already read at {seen[key].where}: lines of one element stand together')
@@ -222,8 +229,24 @@ class Checker:
             raise SchemaError(line.where, f'size({line.param}): one of {" ".join(SIZE_UNITS)}')
         if kind in ('hex', 'hex64') and line.param and not line.param.isdigit():
             raise SchemaError(line.where, f'hex({line.param}): expected the number of digits')
+        for word in ('missing', 'bad'):
+            if line.has(word):
+                self.check_error(line.where, 'VIR_ERR_' + line.words[word][0])
         self.check_default(line)
         self.check_range(line)
+
+    def check_again(self, line: Field, taken: Dict[str, Field]) -> None:
+        first = taken.get(line.member)
+        if not first or (first.type, first.many, first.optional) != (line.type, line.many, line.optional):
+            raise SchemaError(line.where, f'again: no other line of this object makes a member {line.member} of this type')
+        if line.place not in ('child', 'attr') or line.has('tag') or line.by:
+            raise SchemaError(line.where, 'again: only for an attribute or a child')
+        if not line.has('when'):
+            raise SchemaError(line.where, 'again: say `when FUNCTION`, on this line and on the other')
+
+    def check_error(self, where: Where, name: str) -> None:
+        if self.errors and name not in self.errors:
+            raise SchemaError(where, f'{name}: there is no such name in schema/api/error.api')
 
     def check_default(self, line: Field) -> None:
         for value in ([line.default] if line.default is not None else []) + line.words.get('bare', []):
@@ -278,12 +301,14 @@ def in_order(file: File) -> List[Union[Object, Union_]]:
 
 
 def deep(new: Union[Object, Union_], what: str, seen: Set[str]) -> bool:
-    """Has @new a default (in what is held in place) or a rule (anywhere below)?"""
+    """Has @new a default (in what is held in place), a rule (anywhere below), or a text (in what is laid into its element)?"""
     if new.name in seen:
         return False
     seen.add(new.name)
     if isinstance(new, Union_):
-        return what == 'rules' and any(b.target and deep(b.target, what, seen) for b in new.branches)
+        return what != 'defaults' and any(b.target and deep(b.target, what, seen) for b in new.branches)
+    if what == 'text':
+        return any(has_text(line, seen) for line in new.fields)
     if what == 'rules' and new.rules:
         return True
     for line in walk(new.fields):
@@ -293,3 +318,11 @@ def deep(new: Union[Object, Union_], what: str, seen: Set[str]) -> bool:
         if isinstance(line.target, (Object, Union_)) and (what == 'rules' or in_place) and deep(line.target, what, seen):
             return True
     return False
+
+
+def has_text(line: Field, seen: Set[str]) -> bool:
+    """Does a line of an element make text content of it?"""
+    if line.place == 'inline':
+        assert isinstance(line.target, (Object, Union_))
+        return deep(line.target, 'text', seen)
+    return line.place == 'text'

@@ -41,7 +41,7 @@ def notes(line: Field) -> str:
 def rows(fields: List[Field], path: str) -> List[str]:
     out: List[str] = []
     for line in fields:
-        if line.place == 'none':
+        if line.place == 'none' or line.has('again'):
             continue
         if line.place == 'block':
             out += rows(line.fields, f'{path}{line.name}/')

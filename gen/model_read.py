@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import List, Tuple, Union
+from typing import List, Set, Tuple, Union
 
 from model_ast import Branch, Enum, EnumValue, Field, File, Object, Rule, SchemaError, Union_, Where, c_word, snake
 
@@ -20,7 +20,7 @@ TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
 # word -> number of arguments
 WORDS = {
     'abi': 0, 'live': 0, 'secure': 0, 'status': 0, 'migratable': 0, 'input': 0, 'hidden': 0, 'always': 0, 'required': 0,
-    'nonempty': 0, 'tag': 0, 'as': 1, 'range': 1, 'bare': 1, 'by': 1, 'when': 1, 'custom': 2, 'missing': 2, 'bad': 2,
+    'nonempty': 0, 'tag': 0, 'again': 0, 'as': 1, 'range': 1, 'bare': 1, 'by': 1, 'when': 1, 'custom': 2, 'missing': 2, 'bad': 2,
     'since': 1,
 }
 
@@ -85,7 +85,7 @@ class Reader:
                 raise self.fail(f'model {rest[0]} in {self.name}.model: the names must be equal')
             self.file.name = rest[0]
         elif word == 'error' and len(rest) == 1:
-            self.file.error = rest[0]
+            self.file.error, self.file.error_where = rest[0], self.where
         elif word == 'use' and rest:
             self.file.uses += [(self.where, name) for name in rest]
         elif word == 'namespace' and len(rest) == 2:
@@ -266,6 +266,11 @@ class Reader:
             block.fields.append(last)
         where_to.append(block)
         return block.fields
+
+
+def error_names(path: Path) -> Set[str]:
+    """The VIR_ERR_ and VIR_FROM_ names of the API schema; empty when it is not there."""
+    return set(re.findall(r'^\s+(VIR_(?:ERR|FROM)_\w+)', path.read_text(encoding='utf-8'), re.M)) if path.exists() else set()
 
 
 def read_file(path: Path, shown: str) -> File:

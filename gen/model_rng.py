@@ -69,7 +69,7 @@ class Grammar:
     def attributes(self, fields: List[Field]) -> str:
         parts: List[str] = []
         for line in fields:
-            if line.place == 'attr':
+            if line.place == 'attr' and not line.has('again'):
                 parts.append(self.optional(line, f'<attribute name={quoteattr(line.name)}>{self.scalar(line)}</attribute>'))
                 if line.type in SIZES:
                     parts.append(UNIT)
@@ -88,7 +88,7 @@ class Grammar:
         return group('interleave', parts)
 
     def content_of(self, line: Field) -> str:
-        if line.place in ('attr', 'none'):
+        if line.place in ('attr', 'none') or line.has('again'):
             return ''
         if line.place == 'block':
             inside = self.attributes(line.fields) + self.content(line.fields)

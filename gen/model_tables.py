@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import List, Optional, Union
 
 from model_ast import (SCALARS, SIZE_UNITS, TRUTH, Enum, Field, File, Object, Union_, constant, quote, snake)
-from model_check import deep, in_order
+from model_check import deep, has_text, in_order
 from model_header import NOTE
 
 PLACES = {'attr': 'ATTR', 'child': 'CHILD', 'text': 'TEXT', 'inline': 'INLINE', 'any': 'ANY', 'block': 'BLOCK', 'none': 'NOWHERE'}
 FLAG_WORDS = {
     'abi': 'ABI', 'live': 'LIVE', 'secure': 'SECURE', 'status': 'STATUS', 'migratable': 'NOT_MIGRATABLE', 'input': 'INPUT',
-    'hidden': 'HIDDEN', 'always': 'ALWAYS', 'required': 'REQUIRED', 'nonempty': 'NONEMPTY', 'tag': 'TAG', 'bare': 'BARE',
+    'hidden': 'HIDDEN', 'always': 'ALWAYS', 'required': 'REQUIRED', 'nonempty': 'NONEMPTY', 'tag': 'TAG', 'again': 'AGAIN', 'bare': 'BARE',
 }
 SIZE_KIND = {'kib': 'KiB', 'mib': 'MiB', 'bytes': 'bytes'}
 
@@ -56,6 +56,8 @@ class Tables:
         return line.param if line.type in ('hex', 'hex64') and line.param else '0'
 
     def is_required(self, line: Field) -> bool:
+        if line.has('again'):
+            return False
         if line.has('missing') and not line.many:
             return True
         if line.target is not None and not isinstance(line.target, Enum) or line.type == 'flag' or line.place == 'none':
@@ -163,9 +165,10 @@ class Tables:
         self.count += 1
         name = f'block_{self.count}_{snake(line.name)}'
         self.fields(f'{name}_fields', obj, line.fields)
+        text = ', .has_text = true' if any(has_text(child, set()) for child in line.fields) else ''
         self.out.append(f'static const ModelType {name} = {{ .name = {quote(obj.name)}, .element = {quote(line.name.split(":")[-1])}, '
                         f'.file = &file, .kind = MODEL_TYPE_BLOCK, .fields = {name}_fields, '
-                        f'.n_fields = G_N_ELEMENTS({name}_fields) }};')
+                        f'.n_fields = G_N_ELEMENTS({name}_fields){text} }};')
         return name
 
     def fields(self, name: str, obj: Object, lines: List[Field]) -> None:
@@ -224,7 +227,7 @@ class Tables:
             f'.size = sizeof({union.name}){tag}{self.deep_words(union)} }};')
 
     def deep_words(self, new: Union[Object, Union_]) -> str:
-        return ''.join(f', .has_{what} = true' for what in ('defaults', 'rules') if deep(new, what, set()))
+        return ''.join(f', .has_{what} = true' for what in ('defaults', 'rules', 'text') if deep(new, what, set()))
 
     def enum(self, enum: Enum) -> None:
         c = snake(enum.name)

@@ -26,6 +26,8 @@ init_field(const ModelField *field, void *self)
 {
     void *member = member_at(self, field);
 
+    if (field->words & MODEL_AGAIN)
+        return;
     if (field->place == MODEL_AT_BLOCK || ((field->kind == MODEL_OBJECT) && !(field->words & (MODEL_OPTIONAL | MODEL_LIST)))) {
         model_init(field_type(field), field->place == MODEL_AT_BLOCK ? self : member);
         return;
@@ -98,7 +100,7 @@ clear_field(const ModelField *field, void *self)
 {
     void *member = member_at(self, field);
 
-    if (field->words & (MODEL_TAG | MODEL_REPEAT)) {
+    if (field->words & MODEL_BORROWED) {
         return;
     } else if (field->place == MODEL_AT_BLOCK) {
         model_clear(field->of, self);
@@ -161,7 +163,7 @@ copy_field(const ModelField *field, void *to, const void *from)
 {
     const void *member = member_at(from, field);
 
-    if (field->words & (MODEL_TAG | MODEL_REPEAT))
+    if (field->words & MODEL_BORROWED)
         return;
     if (field->place == MODEL_AT_BLOCK)
         copy_fields(field->of, to, from);
@@ -212,7 +214,7 @@ field_equal(const ModelField *field, const void *a, const void *b)
     const void *in_a = member_at(a, field), *in_b = member_at(b, field);
     gsize step;
 
-    if (field->words & (MODEL_TAG | MODEL_REPEAT))
+    if (field->words & MODEL_BORROWED)
         return true;
     if (field->place == MODEL_AT_BLOCK)
         return fields_equal(field->of, a, b);
@@ -333,6 +335,8 @@ compare_field(Compare *compare, const ModelField *field, const void *a, const vo
 {
     const void *in_a = member_at(a, field), *in_b = member_at(b, field);
 
+    if (field->words & MODEL_AGAIN)
+        return true;
     if (field->place == MODEL_AT_BLOCK)
         return compare_fields(compare, field->of, a, b);
     if (field->kind != MODEL_OBJECT && field->kind != MODEL_UNION)
@@ -402,7 +406,7 @@ rules_below(const ModelField *field, void *self, const ModelRules *rules, bool i
         return true;
     }
     if ((field->kind != MODEL_OBJECT && field->kind != MODEL_UNION) || !field_type(field)->has_rules
-        || (field->words & MODEL_REPEAT))
+        || (field->words & MODEL_BORROWED))
         return true;
     if (field->words & MODEL_LIST) {
         for (gsize i = 0; i < *member_count(self, field); i++) /* a rule may lengthen the list */

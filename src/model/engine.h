@@ -83,6 +83,8 @@ enum {
     MODEL_TAG = 1 << 13,    /* the member belongs to a union below: copy, compare and free leave it alone */
     MODEL_BARE = 1 << 14,   /* extra->bare when the element is there without the attribute */
     MODEL_REPEAT = 1 << 15, /* a branch that shares its pointer with one above */
+    MODEL_AGAIN = 1 << 16,  /* another place in the output of a member that a different field owns */
+    MODEL_BORROWED = MODEL_TAG | MODEL_REPEAT | MODEL_AGAIN,
 };
 
 typedef struct ModelType ModelType;
@@ -165,6 +167,7 @@ struct ModelType {
     ModelTypeKind kind;
     bool has_defaults; /* here or in a struct held in place */
     bool has_rules;    /* here or anywhere below */
+    bool has_text;     /* text content, here or in what is laid into the same element */
 };
 
 /* Life */

@@ -175,6 +175,8 @@ fail_missing(Parse *parse, const xmlNode *node, const ModelField *field)
 static bool
 is_read(const Parse *parse, const ModelField *field)
 {
+    if (field->words & MODEL_AGAIN)
+        return false;
     if ((field->words & MODEL_LIVE) && (parse->flags & MODEL_PARSE_INACTIVE))
         return false;
     return !(field->words & MODEL_STATUS) || (parse->flags & MODEL_PARSE_STATUS);
@@ -454,7 +456,8 @@ hand_child(Parse *parse, const ModelType *type, void *self, xmlNode *node, Seen 
         } else if (field->place == MODEL_AT_ANY) {
             if (!parse_any(parse, field, self, node, was_taken))
                 return false;
-        } else if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK) && is_field_element(node, field)) {
+        } else if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK)
+                   && !(field->words & MODEL_AGAIN) && is_field_element(node, field)) {
             *was_taken = true;
             if (number < MAX_SEEN && (seen->bits[number / 64] >> (number % 64) & 1) && !(field->words & MODEL_LIST))
                 return true;
@@ -507,6 +510,8 @@ parse_content_text(Parse *parse, const ModelType *type, void *self, xmlNode *nod
 {
     const char *text;
 
+    if (!type->has_text)
+        return true;
     if (type->kinds) {
         void *branch = open_branch(type, self, &type);
 

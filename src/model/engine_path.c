@@ -119,7 +119,7 @@ json_fields(json_t *out, const ModelType *type, const void *self, ModelFormatFla
         const ModelField *field = &type->fields[i];
         json_t *value;
 
-        if (is_hidden(field, flags) || (field->words & (MODEL_TAG | MODEL_REPEAT)))
+        if (is_hidden(field, flags) || (field->words & MODEL_BORROWED))
             continue;
         if (field->place == MODEL_AT_BLOCK) {
             json_fields(out, field->of, self, flags);
@@ -288,6 +288,8 @@ walk_field(const ModelField *field, const void *self, GString *path, ModelVisit 
     gsize length = path->len;
     gsize step = has_pointers(field) ? sizeof(void *) : model_scalar_size(field->kind);
 
+    if (field->words & MODEL_AGAIN)
+        return;
     if (field->place == MODEL_AT_BLOCK) {
         const ModelType *block = field->of;
 
@@ -316,7 +318,7 @@ walk_struct(const ModelType *type, const void *self, GString *path, ModelVisit v
     for (guint i = 0; i < type->n_fields; i++) {
         const ModelField *field = &type->fields[i];
 
-        if (!field->member || (field->place == MODEL_AT_NOWHERE && !type->kinds))
+        if (!field->member || (field->words & MODEL_AGAIN) || (field->place == MODEL_AT_NOWHERE && !type->kinds))
             continue;
         if (type->kinds && (field->kind != MODEL_OBJECT || field->value != *union_kind(self)))
             continue;

@@ -335,8 +335,10 @@ parse_trimmed(const ModelField *field, const char *text, const char *unit, void 
         return text_to_double(text, value) ? SCALAR_OK : SCALAR_BAD;
     case MODEL_BITMAP:
         bitmap = bitmap_parse(text);
-        if (!bitmap)
+        if (!bitmap || bitmap_is_empty(bitmap)) { /* an empty set has no text to be printed as */
+            bitmap_free(bitmap);
             return SCALAR_BAD;
+        }
         bitmap_free(*(Bitmap **)value);
         *(Bitmap **)value = bitmap;
         return SCALAR_OK;
