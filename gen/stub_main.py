@@ -36,7 +36,6 @@ OUTPUTS = {
     "client-stubs-lxc.c": ["lxc"],
     "client-stubs-admin.c": ["admin"],
 }
-WIDTH = 110
 
 
 def is_hand(call: Call) -> bool:

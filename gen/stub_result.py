@@ -174,8 +174,6 @@ def copy_chars(stub: Stub, target: str, source: str, value: Field) -> None:
         stub.after.append(f"{target} = {source};")
 
 
-# -- typed parameters and statistics ---------------------------------------------------------------
-
 def typed_query(stub: Stub) -> None:
     stub.owns_reply = True
     stub.after += ["if (*nparams == 0) {", "    *nparams = reply.nparams;", "    return 0;", "}"]
@@ -220,8 +218,6 @@ def typed_matrix(stub: Stub) -> None:
                 "reply.nparams, &error)")
     stub.result = "reply.nparams"
 
-
-# -- bit maps, buffers, numbers ----------------------------------------------------------------------
 
 def cpumaps(stub: Stub) -> None:
     stub.owns_reply = True
@@ -292,8 +288,6 @@ def cell_arrays(stub: Stub) -> None:
     stub.result = f"{array}.count"
 
 
-# -- structures and strings --------------------------------------------------------------------------
-
 STRUCT_MAKERS = {"virDomainFSInfo": "stub_fsinfo_new(&%s)",
                  "virDomainIOThreadInfo": "stub_iothread_info_new(&%s)",
                  "virDomainInterface": "stub_interface_new(&%s)",
@@ -351,8 +345,6 @@ def struct_list_caller(stub: Stub) -> None:
     stub.after.append("}")
     stub.result = f"{array}.count"
 
-
-# -- descriptors -------------------------------------------------------------------------------------
 
 def call_fds(stub: Stub, given: str, fds_out: str) -> None:
     request = "&request" if stub.proc.args else "NULL"

@@ -19,7 +19,8 @@ static bool
 param_to_wire(const virTypedParameter *param, RemoteTypedParam *wire, GError **err)
 {
     if (strnlen(param->field, sizeof(param->field)) == sizeof(param->field))
-        return fail(err, VIR_ERR_INVALID_ARG, "the name of a typed parameter does not end within %zu bytes",
+        return fail(err, VIR_ERR_INVALID_ARG,
+                    "the name of a typed parameter does not end within %zu bytes",
                     sizeof(param->field));
     wire->field = (char *)param->field;
     wire->value.type = param->type;
@@ -46,13 +47,14 @@ param_to_wire(const virTypedParameter *param, RemoteTypedParam *wire, GError **e
         wire->value.u.s = param->value.s;
         return true;
     default:
-        return fail(err, VIR_ERR_INVALID_ARG, "typed parameter '%s' has the unknown type %d", param->field,
-                    param->type);
+        return fail(err, VIR_ERR_INVALID_ARG, "typed parameter '%s' has the unknown type %d",
+                    param->field, param->type);
     }
 }
 
 bool
-stub_params_to_wire(const virTypedParameter *params, unsigned int n_params, RemoteTypedParam **items, GError **err)
+stub_params_to_wire(const virTypedParameter *params, unsigned int n_params,
+                    RemoteTypedParam **items, GError **err)
 {
     *items = NULL;
     if (n_params > REMOTE_CONNECT_GET_ALL_DOMAIN_STATS_MAX)
@@ -94,8 +96,8 @@ param_from_wire(virTypedParameterPtr param, const RemoteTypedParam *wire, GError
         param->value.s = g_strdup(wire->value.u.s);
         return true;
     default:
-        return fail(err, VIR_ERR_RPC, "typed parameter '%s' came with the unknown type %d", wire->field,
-                    param->type);
+        return fail(err, VIR_ERR_RPC, "typed parameter '%s' came with the unknown type %d",
+                    wire->field, param->type);
     }
 }
 
@@ -111,7 +113,8 @@ forget_params(virTypedParameterPtr params, guint32 count)
 }
 
 bool
-stub_params_new(virTypedParameterPtr *params, const RemoteTypedParam *items, guint32 count, GError **err)
+stub_params_new(virTypedParameterPtr *params, const RemoteTypedParam *items, guint32 count,
+                GError **err)
 {
     g_autofree virTypedParameterPtr list = NULL;
 
@@ -131,11 +134,13 @@ stub_params_new(virTypedParameterPtr *params, const RemoteTypedParam *items, gui
 }
 
 bool
-stub_params_fill(virTypedParameterPtr params, int space, const RemoteTypedParam *items, guint32 count, GError **err)
+stub_params_fill(virTypedParameterPtr params, int space, const RemoteTypedParam *items,
+                 guint32 count, GError **err)
 {
     g_autofree virTypedParameterPtr list = NULL;
 
-    if (!stub_fits(count, MAX(space, 0), "typed parameters", err) || !stub_params_new(&list, items, count, err))
+    if (!stub_fits(count, MAX(space, 0), "typed parameters", err) ||
+        !stub_params_new(&list, items, count, err))
         return false;
     if (count > 0)
         memcpy(params, list, sizeof(*params) * count);
@@ -143,18 +148,19 @@ stub_params_fill(virTypedParameterPtr params, int space, const RemoteTypedParam 
 }
 
 bool
-stub_check_matrix(const virTypedParameter *params, unsigned int n_params, int start_cpu, unsigned int n_cpus,
-                  const char *function, GError **err)
+stub_check_matrix(const virTypedParameter *params, unsigned int n_params, int start_cpu,
+                  unsigned int n_cpus, const char *function, GError **err)
 {
     if (start_cpu < -1)
-        return fail(err, VIR_ERR_INVALID_ARG, "start_cpu in %s must be -1, for the totals, or a CPU", function);
+        return fail(err, VIR_ERR_INVALID_ARG,
+                    "start_cpu in %s must be -1, for the totals, or a CPU", function);
     if (start_cpu == -1 && n_cpus != 1)
         return fail(err, VIR_ERR_INVALID_ARG, "ncpus in %s must be 1 for the totals", function);
     if (n_params > 0 && n_cpus == 0)
         return fail(err, VIR_ERR_INVALID_ARG, "nparams in %s must be 0 when ncpus is", function);
     if (n_params > 0 && n_cpus > REMOTE_DOMAIN_GET_CPU_STATS_MAX / n_params)
-        return fail(err, VIR_ERR_INVALID_ARG, "%u CPUs with %u values each are too many for %s", n_cpus, n_params,
-                    function);
+        return fail(err, VIR_ERR_INVALID_ARG, "%u CPUs with %u values each are too many for %s",
+                    n_cpus, n_params, function);
     return client_need_array(params, n_params, "params", function, err);
 }
 
@@ -165,7 +171,8 @@ stub_fill_matrix(virTypedParameterPtr params, unsigned int n_params, unsigned in
     g_autofree virTypedParameterPtr list = NULL;
     guint32 rows = width > 0 ? count / width : 0;
 
-    if (!stub_fits((guint32)width, n_params, "values for a CPU", err) || !stub_fits(rows, n_cpus, "CPUs", err))
+    if (!stub_fits((guint32)width, n_params, "values for a CPU", err) ||
+        !stub_fits(rows, n_cpus, "CPUs", err))
         return false;
     if (rows * (guint32)width != count)
         return fail(err, VIR_ERR_RPC, "%u values are no whole rows of %d", count, width);
@@ -183,7 +190,8 @@ bool
 stub_fits(guint32 count, guint64 space, const char *name, GError **err)
 {
     if (count > space)
-        return fail(err, VIR_ERR_RPC, "too many %s: %u came, there is room for %" G_GUINT64_FORMAT, name, count, space);
+        return fail(err, VIR_ERR_RPC, "too many %s: %u came, there is room for %" G_GUINT64_FORMAT,
+                    name, count, space);
     return true;
 }
 
@@ -191,7 +199,8 @@ bool
 stub_fits_word(guint64 value, const char *name, const char *function, GError **err)
 {
     if (value > G_MAXUINT32)
-        return fail(err, VIR_ERR_INVALID_ARG, "%s in %s must not be larger than %u", name, function, G_MAXUINT32);
+        return fail(err, VIR_ERR_INVALID_ARG, "%s in %s must not be larger than %u", name, function,
+                    G_MAXUINT32);
     return true;
 }
 
@@ -248,7 +257,8 @@ stub_steal_bytes(guchar **bytes)
 }
 
 bool
-stub_copy_chars(char *to, gsize space, const char *from, guint32 count, const char *name, GError **err)
+stub_copy_chars(char *to, gsize space, const char *from, guint32 count, const char *name,
+                GError **err)
 {
     if (!stub_fits(count, space, name, err))
         return false;
@@ -261,7 +271,8 @@ bool
 stub_copy_field(char *to, gsize space, const char *from, GError **err)
 {
     if (g_strlcpy(to, from, space) >= space)
-        return fail(err, VIR_ERR_RPC, "the name '%.100s...' has more than %zu bytes", from, space - 1);
+        return fail(err, VIR_ERR_RPC, "the name '%.100s...' has more than %zu bytes", from,
+                    space - 1);
     return true;
 }
 

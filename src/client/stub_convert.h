@@ -31,17 +31,19 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StubOwned, stub_owned_clear)
 /* -- typed parameters: AdminTypedParam has the same layout and is cast ----------------------------- */
 
 /* A new array whose strings are borrowed from @params; release it with g_free. A name without end fails. */
-bool stub_params_to_wire(const virTypedParameter *params, unsigned int n_params, RemoteTypedParam **items, GError **err);
+bool stub_params_to_wire(const virTypedParameter *params, unsigned int n_params,
+                         RemoteTypedParam **items, GError **err);
 /* Into the caller's array of @space; more than that fails. Strings are new. Nothing is written on failure. */
-bool stub_params_fill(virTypedParameterPtr params, int space, const RemoteTypedParam *items, guint32 count,
-                      GError **err);
+bool stub_params_fill(virTypedParameterPtr params, int space, const RemoteTypedParam *items,
+                      guint32 count, GError **err);
 /* A new array; NULL when @count is 0. */
-bool stub_params_new(virTypedParameterPtr *params, const RemoteTypedParam *items, guint32 count, GError **err);
+bool stub_params_new(virTypedParameterPtr *params, const RemoteTypedParam *items, guint32 count,
+                     GError **err);
 
 /* Rows of typed parameters, one for each CPU (virDomainGetCPUStats): what may be asked, and the reply, whose rows are
  * @width long, into rows of @n_params. */
-bool stub_check_matrix(const virTypedParameter *params, unsigned int n_params, int start_cpu, unsigned int n_cpus,
-                       const char *function, GError **err);
+bool stub_check_matrix(const virTypedParameter *params, unsigned int n_params, int start_cpu,
+                       unsigned int n_cpus, const char *function, GError **err);
 bool stub_fill_matrix(virTypedParameterPtr params, unsigned int n_params, unsigned int n_cpus,
                       const RemoteTypedParam *items, guint32 count, int width, GError **err);
 
@@ -64,7 +66,8 @@ void stub_copy_bytes(void *to, gsize space, const void *from, gsize count);
 /* Take decoded bytes; never NULL, also when there are none. */
 unsigned char *stub_steal_bytes(guchar **bytes);
 /* `char x<N>`: the terminating NUL is counted; more than fits fails. */
-bool stub_copy_chars(char *to, gsize space, const char *from, guint32 count, const char *name, GError **err);
+bool stub_copy_chars(char *to, gsize space, const char *from, guint32 count, const char *name,
+                     GError **err);
 /* A fixed or counted name into a field of public structures (char[80]); longer fails. */
 bool stub_copy_field(char *to, gsize space, const char *from, GError **err);
 /* A uuid in text form; VIR_ERR_INVALID_ARG with the text when it is none. */
@@ -85,7 +88,8 @@ virDomainIOThreadInfoPtr stub_iothread_info_new(const RemoteDomainIothreadInfo *
 virDomainInterfacePtr stub_interface_new(const RemoteDomainInterface *wire);
 virNetworkDHCPLeasePtr stub_dhcp_lease_new(const RemoteNetworkDhcpLease *wire);
 /* NULL with @err when a parameter cannot be represented. */
-virDomainStatsRecordPtr stub_stats_record_new(ClientConn *conn, const RemoteDomainStatsRecord *wire, GError **err);
+virDomainStatsRecordPtr stub_stats_record_new(ClientConn *conn, const RemoteDomainStatsRecord *wire,
+                                              GError **err);
 /* A new array whose strings are borrowed; every domain of the NULL-terminated list is checked. */
-bool stub_domains_to_wire(ClientConn *conn, virDomainPtr *domains, RemoteNonnullDomain **items, guint32 *count,
-                          const char *function, GError **err);
+bool stub_domains_to_wire(ClientConn *conn, virDomainPtr *domains, RemoteNonnullDomain **items,
+                          guint32 *count, const char *function, GError **err);

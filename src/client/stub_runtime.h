@@ -47,7 +47,8 @@ ClientConn *client_enter_domains(virDomainPtr *domains, const char *function);
 /* The same checks for an object that is not the first parameter; they set @err and do not reset the last error. An object
  * of another connection fails with VIR_ERR_INVALID_ARG. */
 bool client_need_domain(ClientConn *conn, virDomainPtr domain, const char *function, GError **err);
-bool client_need_volume(ClientConn *conn, virStorageVolPtr volume, const char *function, GError **err);
+bool client_need_volume(ClientConn *conn, virStorageVolPtr volume, const char *function,
+                        GError **err);
 bool client_need_stream(ClientConn *conn, virStreamPtr stream, const char *function, GError **err);
 
 /* VIR_ERR_OPERATION_DENIED, "read only access prevents FUNCTION". */
@@ -86,8 +87,8 @@ bool client_need_nonnegative(long long value, const char *name, const char *func
 /* "NAME in FUNCTION must be greater than zero" */
 bool client_need_positive(long long value, const char *name, const char *function, GError **err);
 /* "NAME in FUNCTION must not be NULL" unless @count is 0. */
-bool client_need_array(const void *items, unsigned long long count, const char *name, const char *function,
-                       GError **err);
+bool client_need_array(const void *items, unsigned long long count, const char *name,
+                       const char *function, GError **err);
 
 /* -- calls ---------------------------------------------------------------------------------------- */
 
@@ -95,11 +96,12 @@ bool client_need_array(const void *items, unsigned long long count, const char *
  * procedure has none. Calls that @args make a write are refused on read-only connections (api_needs_write). */
 bool client_call(ClientConn *conn, const ApiProc *proc, const void *args, void *ret, GError **err);
 /* The same, and @stream becomes the open stream of the call. */
-bool client_call_stream(ClientConn *conn, const ApiProc *proc, const void *args, void *ret, virStreamPtr stream,
-                        GError **err);
+bool client_call_stream(ClientConn *conn, const ApiProc *proc, const void *args, void *ret,
+                        virStreamPtr stream, GError **err);
 /* The same with descriptors: @fds_in are borrowed; with @fds_out the array (g_malloc) of received ones is the caller's. */
-bool client_call_fds(ClientConn *conn, const ApiProc *proc, const void *args, void *ret, const int *fds_in,
-                     gsize n_fds_in, int **fds_out, gsize *n_fds_out, GError **err);
+bool client_call_fds(ClientConn *conn, const ApiProc *proc, const void *args, void *ret,
+                     const int *fds_in, gsize n_fds_in, int **fds_out, gsize *n_fds_out,
+                     GError **err);
 /* VIR_TYPED_PARAM_STRING_OKAY when the other side knows strings among typed parameters (feature 9), else 0. */
 guint32 client_string_flag(ClientConn *conn);
 
@@ -108,7 +110,8 @@ guint32 client_string_flag(ClientConn *conn);
 /* Strings in @wire are borrowed from the object. */
 void client_domain_to_wire(virDomainPtr domain, RemoteNonnullDomain *wire);
 void client_snapshot_to_wire(virDomainSnapshotPtr snapshot, RemoteNonnullDomainSnapshot *wire);
-void client_checkpoint_to_wire(virDomainCheckpointPtr checkpoint, RemoteNonnullDomainCheckpoint *wire);
+void client_checkpoint_to_wire(virDomainCheckpointPtr checkpoint,
+                               RemoteNonnullDomainCheckpoint *wire);
 void client_network_to_wire(virNetworkPtr network, RemoteNonnullNetwork *wire);
 void client_port_to_wire(virNetworkPortPtr port, RemoteNonnullNetworkPort *wire);
 void client_interface_to_wire(virInterfacePtr iface, RemoteNonnullInterface *wire);
@@ -123,8 +126,10 @@ void client_client_to_wire(virAdmClientPtr client, AdminNonnullClient *wire);
 
 /* A new object with one reference; it holds one to the connection. @wire is only read. */
 virDomainPtr client_domain_from_wire(ClientConn *conn, const RemoteNonnullDomain *wire);
-virDomainSnapshotPtr client_snapshot_from_wire(ClientConn *conn, const RemoteNonnullDomainSnapshot *wire);
-virDomainCheckpointPtr client_checkpoint_from_wire(ClientConn *conn, const RemoteNonnullDomainCheckpoint *wire);
+virDomainSnapshotPtr client_snapshot_from_wire(ClientConn *conn,
+                                               const RemoteNonnullDomainSnapshot *wire);
+virDomainCheckpointPtr client_checkpoint_from_wire(ClientConn *conn,
+                                                   const RemoteNonnullDomainCheckpoint *wire);
 virNetworkPtr client_network_from_wire(ClientConn *conn, const RemoteNonnullNetwork *wire);
 virNetworkPortPtr client_port_from_wire(ClientConn *conn, const RemoteNonnullNetworkPort *wire);
 virInterfacePtr client_interface_from_wire(ClientConn *conn, const RemoteNonnullInterface *wire);
@@ -132,7 +137,8 @@ virStoragePoolPtr client_pool_from_wire(ClientConn *conn, const RemoteNonnullSto
 virStorageVolPtr client_volume_from_wire(ClientConn *conn, const RemoteNonnullStorageVol *wire);
 virNodeDevicePtr client_nodedev_from_wire(ClientConn *conn, const RemoteNonnullNodeDevice *wire);
 virNWFilterPtr client_nwfilter_from_wire(ClientConn *conn, const RemoteNonnullNwfilter *wire);
-virNWFilterBindingPtr client_binding_from_wire(ClientConn *conn, const RemoteNonnullNwfilterBinding *wire);
+virNWFilterBindingPtr client_binding_from_wire(ClientConn *conn,
+                                               const RemoteNonnullNwfilterBinding *wire);
 virSecretPtr client_secret_from_wire(ClientConn *conn, const RemoteNonnullSecret *wire);
 virAdmServerPtr client_server_from_wire(ClientConn *conn, const AdminNonnullServer *wire);
 virAdmClientPtr client_client_from_wire(ClientConn *conn, const AdminNonnullClient *wire);

@@ -143,8 +143,8 @@ virDomainStatsRecordListFree(virDomainStatsRecordPtr *stats)
 }
 
 bool
-stub_domains_to_wire(ClientConn *conn, virDomainPtr *domains, RemoteNonnullDomain **items, guint32 *count,
-                     const char *function, GError **err)
+stub_domains_to_wire(ClientConn *conn, virDomainPtr *domains, RemoteNonnullDomain **items,
+                     guint32 *count, const char *function, GError **err)
 {
     guint32 length = 0;
 

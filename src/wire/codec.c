@@ -82,7 +82,8 @@ put_bytes(GByteArray *out, const void *bytes, gsize len)
 }
 
 static bool
-encode_string(const CodecType *type, const CodecField *field, const char *text, GByteArray *out, GError **err)
+encode_string(const CodecType *type, const CodecField *field, const char *text, GByteArray *out,
+              GError **err)
 {
     gsize len;
 
@@ -98,8 +99,8 @@ encode_string(const CodecType *type, const CodecField *field, const char *text, 
 }
 
 static bool
-encode_opaque(const CodecType *type, const CodecField *field, const CodecArray *array, GByteArray *out,
-              GError **err)
+encode_opaque(const CodecType *type, const CodecField *field, const CodecArray *array,
+              GByteArray *out, GError **err)
 {
     if (array->count > field->bound)
         return fail(err, VIR_ERR_RPC, "%s: %s has %u bytes, at most %u can be sent", type->name,
@@ -110,7 +111,8 @@ encode_opaque(const CodecType *type, const CodecField *field, const CodecArray *
 }
 
 static bool
-encode_one(const CodecType *type, const CodecField *field, const void *value, GByteArray *out, GError **err)
+encode_one(const CodecType *type, const CodecField *field, const void *value, GByteArray *out,
+           GError **err)
 {
     guint64 bits;
 
@@ -164,7 +166,8 @@ encode_elements(const CodecType *type, const CodecField *field, const void *item
 }
 
 static bool
-encode_field(const CodecType *type, const CodecField *field, const void *value, GByteArray *out, GError **err)
+encode_field(const CodecType *type, const CodecField *field, const void *value, GByteArray *out,
+             GError **err)
 {
     const CodecArray *array = value;
     const void *target = NULL;
@@ -182,8 +185,8 @@ encode_field(const CodecType *type, const CodecField *field, const void *value, 
         return encode_one(type, field, field->kind == CODEC_STRING ? value : target, out, err);
     case CODEC_COUNTED:
         if (array->count > field->bound)
-            return fail(err, VIR_ERR_RPC, "%s: %s has %u entries, at most %u can be sent", type->name,
-                        field->name, array->count, field->bound);
+            return fail(err, VIR_ERR_RPC, "%s: %s has %u entries, at most %u can be sent",
+                        type->name, field->name, array->count, field->bound);
         put_word(out, array->count);
         return encode_elements(type, field, array->items, array->count, out, err);
     }
@@ -279,8 +282,8 @@ get_count(Reader *reader, guint32 bound, guint32 wire_min, guint32 *count, GErro
     if (!get_word(reader, count, err))
         return false;
     if (*count > bound)
-        return fail(err, VIR_ERR_RPC, "%s: %s has %u entries, at most %u are allowed", reader->type->name,
-                    reader->field->name, *count, bound);
+        return fail(err, VIR_ERR_RPC, "%s: %s has %u entries, at most %u are allowed",
+                    reader->type->name, reader->field->name, *count, bound);
     if (*count > reader->left / wire_min)
         return too_short(reader, err);
     return true;
@@ -304,7 +307,8 @@ decode_string(Reader *reader, char **text, GError **err)
     if (!bytes)
         return false;
     if (memchr(bytes, 0, len))
-        return fail(err, VIR_ERR_RPC, "%s: %s has a NUL byte inside", reader->type->name, reader->field->name);
+        return fail(err, VIR_ERR_RPC, "%s: %s has a NUL byte inside", reader->type->name,
+                    reader->field->name);
     *text = g_try_malloc((gsize)len + 1);
     if (!*text)
         return no_memory(err, (gsize)len + 1);
@@ -399,8 +403,8 @@ decode_one(Reader *reader, void *value, GError **err)
 }
 
 static bool
-decode_elements(Reader *reader, const CodecType *type, const CodecField *field, void *items, guint32 count,
-                GError **err)
+decode_elements(Reader *reader, const CodecType *type, const CodecField *field, void *items,
+                guint32 count, GError **err)
 {
     for (guint32 i = 0; i < count; i++) {
         reader->type = type;
@@ -438,8 +442,8 @@ decode_optional(Reader *reader, void **value, GError **err)
     if (!get_word(reader, &is_present, err))
         return false;
     if (is_present > 1)
-        return fail(err, VIR_ERR_RPC, "%s: %s is neither absent (0) nor present (1) but %u", reader->type->name,
-                    field->name, is_present);
+        return fail(err, VIR_ERR_RPC, "%s: %s is neither absent (0) nor present (1) but %u",
+                    reader->type->name, field->name, is_present);
     if (!is_present)
         return true;
     if (field->kind == CODEC_STRING)
@@ -449,7 +453,8 @@ decode_optional(Reader *reader, void **value, GError **err)
 }
 
 static bool
-decode_field(Reader *reader, const CodecType *type, const CodecField *field, void *value, GError **err)
+decode_field(Reader *reader, const CodecType *type, const CodecField *field, void *value,
+             GError **err)
 {
     reader->type = type;
     reader->field = field;
@@ -498,9 +503,10 @@ decode_struct(Reader *reader, const CodecType *type, void *value, GError **err)
 }
 
 bool
-codec_decode_prefix(const CodecType *type, const void *bytes, gsize len, void *value, gsize *used, GError **err)
+codec_decode_prefix(const CodecType *type, const void *bytes, gsize len, void *value, gsize *used,
+                    GError **err)
 {
-    Reader reader = { bytes, len, type, NULL };
+    Reader reader = {bytes, len, type, NULL};
 
     memset(value, 0, type->size);
     if (!decode_struct(&reader, type, value, err)) {
@@ -609,7 +615,8 @@ copy_elements(const CodecField *field, void *copy, const void *items, guint32 co
     if (field->kind < CODEC_STRING)
         return;
     for (guint32 i = 0; i < count; i++)
-        copy_one(field, (char *)copy + (gsize)i * field->size, (const char *)items + (gsize)i * field->size);
+        copy_one(field, (char *)copy + (gsize)i * field->size,
+                 (const char *)items + (gsize)i * field->size);
 }
 
 /* @copy has the bytes of @value already; what they point to is not yet its own. */

@@ -16,7 +16,7 @@ typedef enum {
     CODEC_HYPER,
     CODEC_UHYPER,
     CODEC_DOUBLE,
-    CODEC_CHAR,   /* these four take a whole word each */
+    CODEC_CHAR, /* these four take a whole word each */
     CODEC_UCHAR,
     CODEC_SHORT,
     CODEC_USHORT,
@@ -48,7 +48,7 @@ struct CodecType {
     guint32 size;
     guint32 wire_min;
     guint32 n_fields;
-    bool is_union;         /* a gint32 tag at offset 0, then one of the fields */
+    bool is_union; /* a gint32 tag at offset 0, then one of the fields */
     const CodecField *fields;
 };
 
@@ -65,8 +65,8 @@ bool codec_encode(const CodecType *type, const void *value, GByteArray *out, GEr
  * expect. On failure @value is all zero. */
 bool codec_decode(const CodecType *type, const void *bytes, gsize len, void *value, GError **err);
 /* The same, and *@used says how many bytes the value took. */
-bool codec_decode_prefix(const CodecType *type, const void *bytes, gsize len, void *value, gsize *used,
-                         GError **err);
+bool codec_decode_prefix(const CodecType *type, const void *bytes, gsize len, void *value,
+                         gsize *used, GError **err);
 
 /* Free what @value points to and set it to zero; not @value itself. NULL is fine. */
 void codec_free(const CodecType *type, void *value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fuzzer: the first two bytes choose a wire type, the rest is decoded as one. Whatever decodes must encode again, and
- * to bytes that decode to the same. Seeds are in tests/fuzz/corpus/codec. */
+ * to bytes that decode to the same. Seeds are in tests/fuzz/seeds/codec. */
 #include "gen/api-codec.h"
 #include "wire/codec.h"
 

@@ -5,19 +5,32 @@
 
 #include <stdio.h>
 
-static const char *const kinds[] = { "int", "uint", "hyper", "uhyper", "double", "char", "uchar",
-                                     "short", "ushort", "string", "uuid", "opaque", "struct" };
-static const char *const shapes[] = { "one", "optional", "counted", "fixed" };
-static const char *const objects[] = { "none", "connect", "domain", "domain_snapshot", "domain_checkpoint",
-                                       "interface", "network", "network_port", "node_device", "nwfilter",
-                                       "nwfilter_binding", "secret", "storage_pool", "storage_vol" };
-static const char *const whens[] = { "always", "if", "unless", "equal" };
+static const char *const kinds[] = {"int",  "uint",   "hyper", "uhyper", "double",
+                                    "char", "uchar",  "short", "ushort", "string",
+                                    "uuid", "opaque", "struct"};
+static const char *const shapes[] = {"one", "optional", "counted", "fixed"};
+static const char *const objects[] = {"none",
+                                      "connect",
+                                      "domain",
+                                      "domain_snapshot",
+                                      "domain_checkpoint",
+                                      "interface",
+                                      "network",
+                                      "network_port",
+                                      "node_device",
+                                      "nwfilter",
+                                      "nwfilter_binding",
+                                      "secret",
+                                      "storage_pool",
+                                      "storage_vol"};
+static const char *const whens[] = {"always", "if", "unless", "equal"};
 
 static void
 print_permission(const char *word, const ApiProc *proc, const ApiPermission *permission)
 {
-    printf("%s\t%u\t%d\t%s\t%s\t%s\t%u\t%d\t%d\n", word, proc->program, proc->number, objects[permission->object],
-           permission->name, whens[permission->when], permission->mask, permission->is_write, permission->is_open);
+    printf("%s\t%u\t%d\t%s\t%s\t%s\t%u\t%d\t%d\n", word, proc->program, proc->number,
+           objects[permission->object], permission->name, whens[permission->when], permission->mask,
+           permission->is_write, permission->is_open);
 }
 
 int
@@ -28,16 +41,17 @@ main(void)
         for (guint32 i = 0; i < (*type)->n_fields; i++) {
             const CodecField *field = &(*type)->fields[i];
 
-            printf("field\t%s\t%s\t%s\t%s\t%u\t%u\t%d\t%s\n", (*type)->name, field->name, kinds[field->kind],
-                   shapes[field->shape], field->bound, field->string_bound, field->tag,
-                   field->type ? field->type->name : "");
+            printf("field\t%s\t%s\t%s\t%s\t%u\t%u\t%d\t%s\n", (*type)->name, field->name,
+                   kinds[field->kind], shapes[field->shape], field->bound, field->string_bound,
+                   field->tag, field->type ? field->type->name : "");
         }
     }
     for (int i = 0; i < API_N_PROCS; i++) {
         const ApiProc *proc = &api_procs[i];
 
-        printf("proc\t%u\t%d\t%s\t%d\t%u\t%s\t%s\t%s\n", proc->program, proc->number, proc->name, proc->kind,
-               proc->flags, proc->args ? proc->args->name : "", proc->ret ? proc->ret->name : "", proc->function);
+        printf("proc\t%u\t%d\t%s\t%d\t%u\t%s\t%s\t%s\n", proc->program, proc->number, proc->name,
+               proc->kind, proc->flags, proc->args ? proc->args->name : "",
+               proc->ret ? proc->ret->name : "", proc->function);
         for (guint32 j = 0; j < proc->n_acl; j++)
             print_permission("acl", proc, &proc->acl[j]);
         if (proc->filter)

@@ -190,7 +190,8 @@ test_corrupt_messages_never_harm(void)
 
             for (int i = 0; i < 3; i++)
                 bytes->data[g_rand_int_range(rand, 0, bytes->len)] = (guint8)g_rand_int(rand);
-            g_assert_true(codec_decode(*type, bytes->data, bytes->len, value, &err) == (err == NULL));
+            g_assert_true(codec_decode(*type, bytes->data, bytes->len, value, &err) ==
+                          (err == NULL));
             codec_free(*type, value);
         }
     }
@@ -199,10 +200,11 @@ test_corrupt_messages_never_harm(void)
 static void
 test_bytes_behind_a_message_are_ignored(void)
 {
-    const guint8 bytes[] = { 0, 0, 0, 7, 0xff, 0xff };
+    const guint8 bytes[] = {0, 0, 0, 7, 0xff, 0xff};
     RemoteDomainLookupByIdArgs args;
 
-    g_assert_true(codec_decode(CODEC(RemoteDomainLookupByIdArgs), bytes, sizeof(bytes), &args, NULL));
+    g_assert_true(
+        codec_decode(CODEC(RemoteDomainLookupByIdArgs), bytes, sizeof(bytes), &args, NULL));
     g_assert_cmpint(args.id, ==, 7);
 }
 
@@ -212,16 +214,18 @@ static void
 test_a_count_is_checked_before_memory_is_taken(void)
 {
     /* 16385 names when 16384 are allowed; then 16384 names with no byte behind. */
-    const guint8 too_many[] = { 0, 0, 0x40, 0x01 };
-    const guint8 no_bytes[] = { 0, 0, 0x40, 0x00 };
-    const guint8 huge[] = { 0xff, 0xff, 0xff, 0xff };
+    const guint8 too_many[] = {0, 0, 0x40, 0x01};
+    const guint8 no_bytes[] = {0, 0, 0x40, 0x00};
+    const guint8 huge[] = {0xff, 0xff, 0xff, 0xff};
     RemoteConnectListDefinedDomainsRet ret;
     g_autoptr(GError) err = NULL;
 
-    g_assert_false(codec_decode(CODEC(RemoteConnectListDefinedDomainsRet), too_many, 4, &ret, &err));
+    g_assert_false(
+        codec_decode(CODEC(RemoteConnectListDefinedDomainsRet), too_many, 4, &ret, &err));
     g_assert_nonnull(strstr(err->message, "at most 16384"));
     g_clear_error(&err);
-    g_assert_false(codec_decode(CODEC(RemoteConnectListDefinedDomainsRet), no_bytes, 4, &ret, &err));
+    g_assert_false(
+        codec_decode(CODEC(RemoteConnectListDefinedDomainsRet), no_bytes, 4, &ret, &err));
     g_assert_nonnull(strstr(err->message, "ends in the middle of names"));
     g_clear_error(&err);
     g_assert_false(codec_decode(CODEC(RemoteDomainGetXmlDescRet), huge, 4, &ret, &err));
@@ -233,9 +237,9 @@ test_encoding_refuses_what_peers_would_refuse(void)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     g_autofree char *text = g_strnfill(REMOTE_STRING_MAX + 1, 'x');
-    RemoteDomainLookupByNameArgs lookup = { NULL };
-    RemoteConnectListDefinedDomainsRet names = { { REMOTE_DOMAIN_LIST_MAX + 1, NULL } };
-    RemoteTypedParam param = { (char *)"x", { 8, { 0 } } };
+    RemoteDomainLookupByNameArgs lookup = {NULL};
+    RemoteConnectListDefinedDomainsRet names = {{REMOTE_DOMAIN_LIST_MAX + 1, NULL}};
+    RemoteTypedParam param = {(char *)"x", {8, {0}}};
     g_autoptr(GError) err = NULL;
 
     g_byte_array_append(bytes, (const guint8 *)"head", 4);
@@ -257,16 +261,18 @@ test_encoding_refuses_what_peers_would_refuse(void)
 static void
 test_decoding_refuses_what_c_cannot_hold(void)
 {
-    const guint8 nul[] = { 0, 0, 0, 3, 'a', 0, 'b', 0 };
-    const guint8 neither[] = { 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0 };
+    const guint8 nul[] = {0, 0, 0, 3, 'a', 0, 'b', 0};
+    const guint8 neither[] = {0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0};
     RemoteDomainLookupByNameArgs lookup;
     RemoteConnectOpenArgs open;
     g_autoptr(GError) err = NULL;
 
-    g_assert_false(codec_decode(CODEC(RemoteDomainLookupByNameArgs), nul, sizeof(nul), &lookup, &err));
+    g_assert_false(
+        codec_decode(CODEC(RemoteDomainLookupByNameArgs), nul, sizeof(nul), &lookup, &err));
     g_assert_nonnull(strstr(err->message, "NUL"));
     g_clear_error(&err);
-    g_assert_false(codec_decode(CODEC(RemoteConnectOpenArgs), neither, sizeof(neither), &open, &err));
+    g_assert_false(
+        codec_decode(CODEC(RemoteConnectOpenArgs), neither, sizeof(neither), &open, &err));
     g_assert_nonnull(strstr(err->message, "neither absent"));
 }
 
@@ -277,10 +283,10 @@ test_a_flag_can_make_a_read_a_write(void)
 {
     const ApiProc *xml = API_PROC(REMOTE_DOMAIN_GET_XML_DESC);
     const ApiProc *addresses = API_PROC(REMOTE_DOMAIN_INTERFACE_ADDRESSES);
-    RemoteDomainGetXmlDescArgs plain = { .flags = 0 };
-    RemoteDomainGetXmlDescArgs secret = { .flags = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE };
-    RemoteDomainInterfaceAddressesArgs lease = { .source = VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE };
-    RemoteDomainInterfaceAddressesArgs agent = { .source = VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT };
+    RemoteDomainGetXmlDescArgs plain = {.flags = 0};
+    RemoteDomainGetXmlDescArgs secret = {.flags = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE};
+    RemoteDomainInterfaceAddressesArgs lease = {.source = VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE};
+    RemoteDomainInterfaceAddressesArgs agent = {.source = VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT};
 
     g_assert_false(api_needs_write(xml, &plain));
     g_assert_true(api_needs_write(xml, &secret));

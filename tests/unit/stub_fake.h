@@ -14,9 +14,9 @@ static struct {
     bool is_read_only;
     bool fails;
     int n_calls;
-    const ApiProc *procs[4];     /* of the calls, in order */
+    const ApiProc *procs[4]; /* of the calls, in order */
     GByteArray *requests[4];
-    GByteArray *replies[4];      /* what to answer, in order; NULL: nothing */
+    GByteArray *replies[4]; /* what to answer, in order; NULL: nothing */
     int fds_out[2];
     gsize n_fds_out;
     int fds_in[2];
@@ -24,7 +24,7 @@ static struct {
     virStreamPtr stream;
     int domain_id;
     char *domain_name;
-    char *error;                 /* what client_fail was told */
+    char *error; /* what client_fail was told */
     int error_code;
 } fake;
 
@@ -68,18 +68,18 @@ fake_enter(const void *object, const char *function)
     return NULL;
 }
 
-#define FAKE_OBJECT(word, ctype, wtype, member)                             \
-    ClientConn *client_enter_##word(ctype object, const char *function)     \
-    {                                                                       \
-        return fake_enter(object, function);                                \
-    }                                                                       \
-    void client_##word##_to_wire(ctype object, wtype *wire)                 \
-    {                                                                       \
-        *wire = (wtype){ .member = (char *)object };                        \
-    }                                                                       \
-    ctype client_##word##_from_wire(ClientConn *conn, const wtype *wire)    \
-    {                                                                       \
-        return (ctype)g_strdup(wire->member);                               \
+#define FAKE_OBJECT(word, ctype, wtype, member)                          \
+    ClientConn *client_enter_##word(ctype object, const char *function)  \
+    {                                                                    \
+        return fake_enter(object, function);                             \
+    }                                                                    \
+    void client_##word##_to_wire(ctype object, wtype *wire)              \
+    {                                                                    \
+        *wire = (wtype){.member = (char *)object};                       \
+    }                                                                    \
+    ctype client_##word##_from_wire(ClientConn *conn, const wtype *wire) \
+    {                                                                    \
+        return (ctype)g_strdup(wire->member);                            \
     }
 
 FAKE_OBJECT(domain, virDomainPtr, RemoteNonnullDomain, name)
@@ -151,23 +151,29 @@ client_fail(ClientConn *conn, const GError *err)
 bool
 client_need(const void *value, const char *name, const char *function, GError **err)
 {
-    return value ? true : fail(err, VIR_ERR_INVALID_ARG, "%s in %s must not be NULL", name, function);
+    return value ? true
+                 : fail(err, VIR_ERR_INVALID_ARG, "%s in %s must not be NULL", name, function);
 }
 
 bool
 client_need_nonnegative(long long value, const char *name, const char *function, GError **err)
 {
-    return value >= 0 ? true : fail(err, VIR_ERR_INVALID_ARG, "%s in %s must be zero or greater", name, function);
+    return value >= 0
+               ? true
+               : fail(err, VIR_ERR_INVALID_ARG, "%s in %s must be zero or greater", name, function);
 }
 
 bool
 client_need_positive(long long value, const char *name, const char *function, GError **err)
 {
-    return value > 0 ? true : fail(err, VIR_ERR_INVALID_ARG, "%s in %s must be greater than zero", name, function);
+    return value > 0 ? true
+                     : fail(err, VIR_ERR_INVALID_ARG, "%s in %s must be greater than zero", name,
+                            function);
 }
 
 bool
-client_need_array(const void *items, unsigned long long count, const char *name, const char *function, GError **err)
+client_need_array(const void *items, unsigned long long count, const char *name,
+                  const char *function, GError **err)
 {
     return count == 0 ? true : client_need(items, name, function, err);
 }
@@ -193,7 +199,8 @@ client_call(ClientConn *conn, const ApiProc *proc, const void *args, void *ret, 
 }
 
 bool
-client_call_stream(ClientConn *conn, const ApiProc *proc, const void *args, void *ret, virStreamPtr stream, GError **err)
+client_call_stream(ClientConn *conn, const ApiProc *proc, const void *args, void *ret,
+                   virStreamPtr stream, GError **err)
 {
     g_assert_true(proc->flags & (API_STREAM_IN | API_STREAM_OUT));
     fake.stream = stream;
@@ -201,8 +208,8 @@ client_call_stream(ClientConn *conn, const ApiProc *proc, const void *args, void
 }
 
 bool
-client_call_fds(ClientConn *conn, const ApiProc *proc, const void *args, void *ret, const int *fds_in, gsize n_fds_in,
-                int **fds_out, gsize *n_fds_out, GError **err)
+client_call_fds(ClientConn *conn, const ApiProc *proc, const void *args, void *ret,
+                const int *fds_in, gsize n_fds_in, int **fds_out, gsize *n_fds_out, GError **err)
 {
     g_assert_cmpuint(n_fds_in, <=, 2);
     for (gsize i = 0; i < n_fds_in; i++)

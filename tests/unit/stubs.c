@@ -10,14 +10,17 @@
 
 #define DOMAIN ((virDomainPtr) "web1")
 #define CONN ((virConnectPtr) "conn")
-#define WEB1 { .name = (char *)"web1" }
-#define REPLY(type, ...) fake_reply(0, CODEC(type), &(type){ __VA_ARGS__ })
+#define WEB1                   \
+    {                          \
+        .name = (char *)"web1" \
+    }
+#define REPLY(type, ...) fake_reply(0, CODEC(type), &(type){__VA_ARGS__})
 
 static void
 struct_is_filled_by_name(void)
 {
     virDomainInfo info;
-    RemoteDomainGetInfoArgs expected = { WEB1 };
+    RemoteDomainGetInfoArgs expected = {WEB1};
 
     REPLY(RemoteDomainGetInfoRet, 1, 2048, 1024, 4, 99);
     g_assert_cmpint(virDomainGetInfo(DOMAIN, &info), ==, 0);
@@ -58,11 +61,11 @@ string_and_object_are_handed_over(void)
 static void
 list_ends_with_null_and_may_be_left_out(void)
 {
-    RemoteNonnullDomain two[] = { WEB1, { .name = (char *)"db" } };
-    RemoteConnectListAllDomainsArgs expected = { .need_results = 1, .flags = 2 };
+    RemoteNonnullDomain two[] = {WEB1, {.name = (char *)"db"}};
+    RemoteConnectListAllDomainsArgs expected = {.need_results = 1, .flags = 2};
     virDomainPtr *domains = NULL;
 
-    REPLY(RemoteConnectListAllDomainsRet, { 2, two }, 2);
+    REPLY(RemoteConnectListAllDomainsRet, {2, two}, 2);
     g_assert_cmpint(virConnectListAllDomains(CONN, &domains, 2), ==, 2);
     fake_assert_request(0, API_PROC(REMOTE_CONNECT_LIST_ALL_DOMAINS), &expected);
     g_assert_cmpstr((char *)domains[1], ==, "db");
@@ -70,7 +73,7 @@ list_ends_with_null_and_may_be_left_out(void)
     g_strfreev((char **)domains);
     fake_reset();
     expected.need_results = 0;
-    REPLY(RemoteConnectListAllDomainsRet, { 0, NULL }, 7);
+    REPLY(RemoteConnectListAllDomainsRet, {0, NULL}, 7);
     g_assert_cmpint(virConnectListAllDomains(CONN, NULL, 2), ==, 7);
     fake_assert_request(0, API_PROC(REMOTE_CONNECT_LIST_ALL_DOMAINS), &expected);
 }
@@ -78,10 +81,10 @@ list_ends_with_null_and_may_be_left_out(void)
 static void
 lying_count_does_not_reach_the_caller(void)
 {
-    RemoteNonnullDomain one[] = { WEB1 };
+    RemoteNonnullDomain one[] = {WEB1};
     virDomainPtr *domains = NULL;
 
-    REPLY(RemoteConnectListAllDomainsRet, { 1, one }, 1000);
+    REPLY(RemoteConnectListAllDomainsRet, {1, one}, 1000);
     g_assert_cmpint(virConnectListAllDomains(CONN, &domains, 0), ==, 1);
     g_strfreev((char **)domains);
 }
@@ -89,17 +92,17 @@ lying_count_does_not_reach_the_caller(void)
 static void
 more_than_the_caller_has_room_for_is_an_error(void)
 {
-    int ids[2] = { 7, 7 };
-    gint32 three[] = { 1, 2, 3 };
-    char *names[1] = { NULL };
-    char *two[] = { (char *)"a", (char *)"b" };
+    int ids[2] = {7, 7};
+    gint32 three[] = {1, 2, 3};
+    char *names[1] = {NULL};
+    char *two[] = {(char *)"a", (char *)"b"};
 
-    REPLY(RemoteConnectListDomainsRet, { 3, three });
+    REPLY(RemoteConnectListDomainsRet, {3, three});
     g_assert_cmpint(virConnectListDomains(CONN, ids, 2), ==, -1);
     g_assert_cmpint(fake.error_code, ==, VIR_ERR_RPC);
     g_assert_cmpint(ids[0], ==, 7);
     fake_reset();
-    REPLY(RemoteConnectListDefinedDomainsRet, { 2, two });
+    REPLY(RemoteConnectListDefinedDomainsRet, {2, two});
     g_assert_cmpint(virConnectListDefinedDomains(CONN, names, 1), ==, -1);
     g_assert_null(names[0]);
 }
@@ -107,10 +110,10 @@ more_than_the_caller_has_room_for_is_an_error(void)
 static void
 names_belong_to_the_caller(void)
 {
-    char *names[3] = { NULL };
-    char *two[] = { (char *)"a", (char *)"b" };
+    char *names[3] = {NULL};
+    char *two[] = {(char *)"a", (char *)"b"};
 
-    REPLY(RemoteConnectListDefinedDomainsRet, { 2, two });
+    REPLY(RemoteConnectListDefinedDomainsRet, {2, two});
     g_assert_cmpint(virConnectListDefinedDomains(CONN, names, 3), ==, 2);
     g_assert_cmpstr(names[1], ==, "b");
     g_free(names[0]);
@@ -121,9 +124,9 @@ static void
 typed_query_with_zero_asks_for_the_count(void)
 {
     int n_params = 0;
-    RemoteDomainGetMemoryParametersArgs expected = { WEB1, 0, VIR_TYPED_PARAM_STRING_OKAY };
+    RemoteDomainGetMemoryParametersArgs expected = {WEB1, 0, VIR_TYPED_PARAM_STRING_OKAY};
 
-    REPLY(RemoteDomainGetMemoryParametersRet, { 0, NULL }, 3);
+    REPLY(RemoteDomainGetMemoryParametersRet, {0, NULL}, 3);
     g_assert_cmpint(virDomainGetMemoryParameters(DOMAIN, NULL, &n_params, 0), ==, 0);
     g_assert_cmpint(n_params, ==, 3);
     fake_assert_request(0, API_PROC(REMOTE_DOMAIN_GET_MEMORY_PARAMETERS), &expected);
@@ -132,12 +135,12 @@ typed_query_with_zero_asks_for_the_count(void)
 static void
 typed_query_fills_the_callers_array(void)
 {
-    RemoteTypedParam two[] = { { (char *)"a", { VIR_TYPED_PARAM_ULLONG, { .ul = 5 } } },
-                               { (char *)"b", { VIR_TYPED_PARAM_STRING, { .s = (char *)"text" } } } };
+    RemoteTypedParam two[] = {{(char *)"a", {VIR_TYPED_PARAM_ULLONG, {.ul = 5}}},
+                              {(char *)"b", {VIR_TYPED_PARAM_STRING, {.s = (char *)"text"}}}};
     virTypedParameter params[3];
     int n_params = 3;
 
-    REPLY(RemoteDomainGetMemoryParametersRet, { 2, two }, 2);
+    REPLY(RemoteDomainGetMemoryParametersRet, {2, two}, 2);
     g_assert_cmpint(virDomainGetMemoryParameters(DOMAIN, params, &n_params, 0), ==, 0);
     g_assert_cmpint(n_params, ==, 2);
     g_assert_cmpstr(params[0].field, ==, "a");
@@ -146,7 +149,7 @@ typed_query_fills_the_callers_array(void)
     g_free(params[1].value.s);
     fake_reset();
     n_params = 1;
-    REPLY(RemoteDomainGetMemoryParametersRet, { 2, two }, 2);
+    REPLY(RemoteDomainGetMemoryParametersRet, {2, two}, 2);
     g_assert_cmpint(virDomainGetMemoryParameters(DOMAIN, params, &n_params, 0), ==, -1);
     g_assert_cmpint(n_params, ==, 1);
 }
@@ -155,12 +158,12 @@ static void
 typed_name_that_is_too_long_is_an_error(void)
 {
     g_autofree char *name = g_strnfill(80, 'n');
-    RemoteTypedParam two[] = { { (char *)"s", { VIR_TYPED_PARAM_STRING, { .s = (char *)"lost" } } },
-                               { name, { VIR_TYPED_PARAM_INT, { .i = 5 } } } };
+    RemoteTypedParam two[] = {{(char *)"s", {VIR_TYPED_PARAM_STRING, {.s = (char *)"lost"}}},
+                              {name, {VIR_TYPED_PARAM_INT, {.i = 5}}}};
     virTypedParameterPtr params = NULL;
     int n_params = 0;
 
-    REPLY(RemoteDomainGetPerfEventsRet, { 2, two });
+    REPLY(RemoteDomainGetPerfEventsRet, {2, two});
     g_assert_cmpint(virDomainGetPerfEvents(DOMAIN, &params, &n_params, 0), ==, -1);
     g_assert_null(params);
 }
@@ -168,12 +171,12 @@ typed_name_that_is_too_long_is_an_error(void)
 static void
 typed_array_is_allocated_with_what_comes_beside_it(void)
 {
-    RemoteTypedParam one[] = { { (char *)"b", { VIR_TYPED_PARAM_BOOLEAN, { .b = 1 } } } };
+    RemoteTypedParam one[] = {{(char *)"b", {VIR_TYPED_PARAM_BOOLEAN, {.b = 1}}}};
     virTypedParameterPtr params = NULL;
     int n_params = 0;
     int type = 0;
 
-    REPLY(RemoteDomainGetJobStatsRet, .type = 4, .params = { 1, one });
+    REPLY(RemoteDomainGetJobStatsRet, .type = 4, .params = {1, one});
     g_assert_cmpint(virDomainGetJobStats(DOMAIN, &type, &params, &n_params, 0), ==, 0);
     g_assert_cmpint(type, ==, 4);
     g_assert_cmpint(n_params, ==, 1);
@@ -184,11 +187,11 @@ typed_array_is_allocated_with_what_comes_beside_it(void)
 static void
 typed_parameters_are_sent(void)
 {
-    virTypedParameter params[] = { { "hard_limit", VIR_TYPED_PARAM_ULLONG, { .ul = 9 } },
-                                   { "name", VIR_TYPED_PARAM_STRING, { .s = (char *)"x" } } };
-    RemoteTypedParam wire[] = { { (char *)"hard_limit", { VIR_TYPED_PARAM_ULLONG, { .ul = 9 } } },
-                                { (char *)"name", { VIR_TYPED_PARAM_STRING, { .s = (char *)"x" } } } };
-    RemoteDomainSetMemoryParametersArgs expected = { WEB1, { 2, wire }, 1 };
+    virTypedParameter params[] = {{"hard_limit", VIR_TYPED_PARAM_ULLONG, {.ul = 9}},
+                                  {"name", VIR_TYPED_PARAM_STRING, {.s = (char *)"x"}}};
+    RemoteTypedParam wire[] = {{(char *)"hard_limit", {VIR_TYPED_PARAM_ULLONG, {.ul = 9}}},
+                               {(char *)"name", {VIR_TYPED_PARAM_STRING, {.s = (char *)"x"}}}};
+    RemoteDomainSetMemoryParametersArgs expected = {WEB1, {2, wire}, 1};
 
     g_assert_cmpint(virDomainSetMemoryParameters(DOMAIN, params, 2, 1), ==, 0);
     fake_assert_request(0, API_PROC(REMOTE_DOMAIN_SET_MEMORY_PARAMETERS), &expected);
@@ -203,11 +206,11 @@ typed_parameters_are_sent(void)
 static void
 matrix_keeps_the_width_of_the_caller(void)
 {
-    RemoteTypedParam cells[] = { { (char *)"t", { VIR_TYPED_PARAM_ULLONG, { .ul = 1 } } },
-                                 { (char *)"t", { VIR_TYPED_PARAM_ULLONG, { .ul = 2 } } } };
+    RemoteTypedParam cells[] = {{(char *)"t", {VIR_TYPED_PARAM_ULLONG, {.ul = 1}}},
+                                {(char *)"t", {VIR_TYPED_PARAM_ULLONG, {.ul = 2}}}};
     virTypedParameter params[6];
 
-    REPLY(RemoteDomainGetCpuStatsRet, { 2, cells }, 1);
+    REPLY(RemoteDomainGetCpuStatsRet, {2, cells}, 1);
     memset(params, 0xff, sizeof(params));
     g_assert_cmpint(virDomainGetCPUStats(DOMAIN, params, 2, 0, 3, 0), ==, 1);
     g_assert_cmpuint(params[0].value.ul, ==, 1);
@@ -215,17 +218,17 @@ matrix_keeps_the_width_of_the_caller(void)
     g_assert_cmpuint(params[2].value.ul, ==, 2);
     g_assert_cmpstr(params[4].field, ==, "");
     fake_reset();
-    REPLY(RemoteDomainGetCpuStatsRet, { 2, cells }, 3);
+    REPLY(RemoteDomainGetCpuStatsRet, {2, cells}, 3);
     g_assert_cmpint(virDomainGetCPUStats(DOMAIN, params, 2, 0, 3, 0), ==, -1);
     fake_reset();
-    REPLY(RemoteDomainGetCpuStatsRet, { 0, NULL }, 8);
+    REPLY(RemoteDomainGetCpuStatsRet, {0, NULL}, 8);
     g_assert_cmpint(virDomainGetCPUStats(DOMAIN, NULL, 0, -1, 1, 0), ==, 8);
 }
 
 static void
 statistics_are_cut_to_the_callers_size(void)
 {
-    virDomainBlockStatsStruct stats = { 0 };
+    virDomainBlockStatsStruct stats = {0};
 
     stats.errs = 77;
     REPLY(RemoteDomainBlockStatsRet, 1, 2, 3, 4, 5);
@@ -257,14 +260,14 @@ security_label_must_fit(void)
     g_autofree char *text = g_strnfill(257, 'x');
     virSecurityLabelPtr labels = NULL;
     virSecurityModel model;
-    RemoteDomainGetSecurityLabelRet two[] = { { { 4, (char *)"one" }, 1 }, { { 1, (char *)"" }, 0 } };
+    RemoteDomainGetSecurityLabelRet two[] = {{{4, (char *)"one"}, 1}, {{1, (char *)""}, 0}};
 
-    REPLY(RemoteNodeGetSecurityModelRet, { 257, text }, { 2, (char *)"0" });
+    REPLY(RemoteNodeGetSecurityModelRet, {257, text}, {2, (char *)"0"});
     g_assert_cmpint(virNodeGetSecurityModel(CONN, &model), ==, 0);
     g_assert_cmpuint(strlen(model.model), ==, 256);
     g_assert_cmpstr(model.doi, ==, "0");
     fake_reset();
-    REPLY(RemoteDomainGetSecurityLabelListRet, { 2, two }, 2);
+    REPLY(RemoteDomainGetSecurityLabelListRet, {2, two}, 2);
     g_assert_cmpint(virDomainGetSecurityLabelList(DOMAIN, &labels), ==, 2);
     g_assert_cmpstr(labels[0].label, ==, "one");
     g_assert_cmpint(labels[0].enforcing, ==, 1);
@@ -276,21 +279,21 @@ static void
 bytes_come_in_the_length_that_was_asked(void)
 {
     char buffer[4] = "----";
-    guchar bytes[] = { 1, 2, 3, 4 };
+    guchar bytes[] = {1, 2, 3, 4};
     size_t size = 9;
     g_autofree unsigned char *value = NULL;
 
-    REPLY(RemoteDomainBlockPeekRet, { 4, bytes });
+    REPLY(RemoteDomainBlockPeekRet, {4, bytes});
     g_assert_cmpint(virDomainBlockPeek(DOMAIN, "vda", 0, 4, buffer, 0), ==, 0);
     g_assert_cmpmem(buffer, 4, bytes, 4);
     fake_reset();
-    REPLY(RemoteDomainBlockPeekRet, { 3, bytes });
+    REPLY(RemoteDomainBlockPeekRet, {3, bytes});
     g_assert_cmpint(virDomainBlockPeek(DOMAIN, "vda", 0, 4, buffer, 0), ==, -1);
     fake_reset();
     g_assert_cmpint(virDomainBlockPeek(DOMAIN, "vda", 0, G_MAXSIZE, buffer, 0), ==, -1);
     g_assert_cmpint(fake.error_code, ==, VIR_ERR_INVALID_ARG);
     fake_reset();
-    REPLY(RemoteSecretGetValueRet, { 0, NULL });
+    REPLY(RemoteSecretGetValueRet, {0, NULL});
     value = virSecretGetValue((virSecretPtr) "s", &size, 0);
     g_assert_nonnull(value);
     g_assert_cmpuint(size, ==, 0);
@@ -299,56 +302,57 @@ bytes_come_in_the_length_that_was_asked(void)
 static void
 maps_of_cpus_are_optional(void)
 {
-    RemoteVcpuInfo one[] = { { 0, 1, 55, 2 } };
-    guchar map[] = { 0x03 };
+    RemoteVcpuInfo one[] = {{0, 1, 55, 2}};
+    guchar map[] = {0x03};
     virVcpuInfo info[2];
-    unsigned char maps[4] = { 9, 9, 9, 9 };
+    unsigned char maps[4] = {9, 9, 9, 9};
     unsigned int online = 0;
 
-    REPLY(RemoteDomainGetVcpusRet, { 1, one }, { 0, NULL });
+    REPLY(RemoteDomainGetVcpusRet, {1, one}, {0, NULL});
     g_assert_cmpint(virDomainGetVcpus(DOMAIN, info, 2, NULL, 0), ==, 1);
     g_assert_cmpuint(info[0].cpuTime, ==, 55);
     fake_reset();
-    REPLY(RemoteDomainGetVcpusRet, { 1, one }, { 1, map });
+    REPLY(RemoteDomainGetVcpusRet, {1, one}, {1, map});
     g_assert_cmpint(virDomainGetVcpus(DOMAIN, info, 2, maps, 2), ==, 1);
     g_assert_cmpuint(maps[0], ==, 3);
     g_assert_cmpuint(maps[3], ==, 0);
     fake_reset();
-    REPLY(RemoteNodeGetCpuMapRet, { 0, NULL }, 3, 4);
+    REPLY(RemoteNodeGetCpuMapRet, {0, NULL}, 3, 4);
     g_assert_cmpint(virNodeGetCPUMap(CONN, NULL, &online, 0), ==, 4);
     g_assert_cmpuint(online, ==, 3);
-    fake_assert_request(0, API_PROC(REMOTE_NODE_GET_CPU_MAP), &(RemoteNodeGetCpuMapArgs){ 0, 1, 0 });
+    fake_assert_request(0, API_PROC(REMOTE_NODE_GET_CPU_MAP), &(RemoteNodeGetCpuMapArgs){0, 1, 0});
 }
 
 static void
 wire_order_differs_from_c(void)
 {
     int n_params = 0;
-    unsigned int pages[] = { 4, 2048 };
-    unsigned long long counts[2] = { 0 };
-    guint64 found[] = { 10, 20 };
+    unsigned int pages[] = {4, 2048};
+    unsigned long long counts[2] = {0};
+    guint64 found[] = {10, 20};
 
-    REPLY(RemoteNodeGetMemoryStatsRet, { 0, NULL }, 2);
+    REPLY(RemoteNodeGetMemoryStatsRet, {0, NULL}, 2);
     g_assert_cmpint(virNodeGetMemoryStats(CONN, 5, NULL, &n_params, 0), ==, 0);
     fake_assert_request(0, API_PROC(REMOTE_NODE_GET_MEMORY_STATS),
-                        &(RemoteNodeGetMemoryStatsArgs){ .nparams = 0, .cellNum = 5 });
+                        &(RemoteNodeGetMemoryStatsArgs){.nparams = 0, .cellNum = 5});
     fake_reset();
-    REPLY(RemoteNodeGetFreePagesRet, { 2, found });
+    REPLY(RemoteNodeGetFreePagesRet, {2, found});
     g_assert_cmpint(virNodeGetFreePages(CONN, 2, pages, -1, 1, counts, 0), ==, 2);
     g_assert_cmpuint(counts[1], ==, 20);
     fake_assert_request(0, API_PROC(REMOTE_NODE_GET_FREE_PAGES),
-                        &(RemoteNodeGetFreePagesArgs){ { 2, pages }, -1, 1, 0 });
+                        &(RemoteNodeGetFreePagesArgs){{2, pages}, -1, 1, 0});
 }
 
 static void
 starting_a_guest_learns_its_id(void)
 {
-    fake_reply(1, CODEC(RemoteDomainLookupByUuidRet), &(RemoteDomainLookupByUuidRet){ { (char *)"web1", { 0 }, 12 } });
+    fake_reply(1, CODEC(RemoteDomainLookupByUuidRet),
+               &(RemoteDomainLookupByUuidRet){{(char *)"web1", {0}, 12}});
     g_assert_cmpint(virDomainCreate(DOMAIN), ==, 0);
     g_assert_cmpint(fake.n_calls, ==, 2);
     g_assert_cmpint(fake.domain_id, ==, 12);
     fake_reset();
-    REPLY(RemoteDomainCreateWithFlagsRet, { (char *)"web1", { 0 }, 13 });
+    REPLY(RemoteDomainCreateWithFlagsRet, {(char *)"web1", {0}, 13});
     g_assert_cmpint(virDomainCreateWithFlags(DOMAIN, 0), ==, 0);
     g_assert_cmpint(fake.domain_id, ==, 13);
     fake_reset();
@@ -360,21 +364,21 @@ starting_a_guest_learns_its_id(void)
 static void
 structures_are_allocated_and_freed(void)
 {
-    char *aliases[] = { (char *)"vda" };
-    RemoteDomainFsinfo one[] = { { (char *)"/", (char *)"sda1", (char *)"ext4", { 1, aliases } } };
+    char *aliases[] = {(char *)"vda"};
+    RemoteDomainFsinfo one[] = {{(char *)"/", (char *)"sda1", (char *)"ext4", {1, aliases}}};
     virDomainFSInfoPtr *info = NULL;
-    RemoteDomainIpAddr address[] = { { 0, (char *)"10.0.0.1", 24 } };
-    RemoteDomainInterface cards[] = { { (char *)"eth0", NULL, { 1, address } } };
+    RemoteDomainIpAddr address[] = {{0, (char *)"10.0.0.1", 24}};
+    RemoteDomainInterface cards[] = {{(char *)"eth0", NULL, {1, address}}};
     virDomainInterfacePtr *ifaces = NULL;
 
-    REPLY(RemoteDomainGetFsinfoRet, { 1, one }, 1);
+    REPLY(RemoteDomainGetFsinfoRet, {1, one}, 1);
     g_assert_cmpint(virDomainGetFSInfo(DOMAIN, &info, 0), ==, 1);
     g_assert_cmpstr(info[0]->devAlias[0], ==, "vda");
     g_assert_null(info[1]);
     virDomainFSInfoFree(info[0]);
     g_free(info);
     fake_reset();
-    REPLY(RemoteDomainInterfaceAddressesRet, { 1, cards });
+    REPLY(RemoteDomainInterfaceAddressesRet, {1, cards});
     g_assert_cmpint(virDomainInterfaceAddresses(DOMAIN, &ifaces, 0, 0), ==, 1);
     g_assert_cmpstr(ifaces[0]->addrs[0].addr, ==, "10.0.0.1");
     g_assert_null(ifaces[0]->hwaddr);
@@ -385,35 +389,35 @@ structures_are_allocated_and_freed(void)
 static void
 statistics_of_all_or_some_guests_are_one_procedure(void)
 {
-    RemoteTypedParam one[] = { { (char *)"state.state", { VIR_TYPED_PARAM_INT, { .i = 1 } } } };
-    RemoteDomainStatsRecord record[] = { { WEB1, { 1, one } } };
-    RemoteNonnullDomain asked[] = { WEB1 };
-    virDomainPtr domains[] = { DOMAIN, NULL };
+    RemoteTypedParam one[] = {{(char *)"state.state", {VIR_TYPED_PARAM_INT, {.i = 1}}}};
+    RemoteDomainStatsRecord record[] = {{WEB1, {1, one}}};
+    RemoteNonnullDomain asked[] = {WEB1};
+    virDomainPtr domains[] = {DOMAIN, NULL};
     virDomainStatsRecordPtr *stats = NULL;
 
-    REPLY(RemoteConnectGetAllDomainStatsRet, { 1, record });
+    REPLY(RemoteConnectGetAllDomainStatsRet, {1, record});
     g_assert_cmpint(virConnectGetAllDomainStats(CONN, 1, &stats, 2), ==, 1);
     g_assert_cmpstr((char *)stats[0]->dom, ==, "web1");
     g_assert_cmpint(stats[0]->params[0].value.i, ==, 1);
     virDomainStatsRecordListFree(stats);
     fake_assert_request(0, API_PROC(REMOTE_CONNECT_GET_ALL_DOMAIN_STATS),
-                        &(RemoteConnectGetAllDomainStatsArgs){ { 0, NULL }, 1, 2 });
+                        &(RemoteConnectGetAllDomainStatsArgs){{0, NULL}, 1, 2});
     fake_reset();
-    REPLY(RemoteConnectGetAllDomainStatsRet, { 0, NULL });
+    REPLY(RemoteConnectGetAllDomainStatsRet, {0, NULL});
     g_assert_cmpint(virDomainListGetStats(domains, 1, &stats, 2), ==, 0);
     virDomainStatsRecordListFree(stats);
     fake_assert_request(0, API_PROC(REMOTE_CONNECT_GET_ALL_DOMAIN_STATS),
-                        &(RemoteConnectGetAllDomainStatsArgs){ { 1, asked }, 1, 2 });
+                        &(RemoteConnectGetAllDomainStatsArgs){{1, asked}, 1, 2});
 }
 
 static void
 descriptors_travel_beside_the_call(void)
 {
-    int files[] = { 5, 6 };
+    int files[] = {5, 6};
     int *list = NULL;
     char *result = NULL;
 
-    REPLY(RemoteDomainCreateWithFilesRet, { (char *)"web1", { 0 }, 3 });
+    REPLY(RemoteDomainCreateWithFilesRet, {(char *)"web1", {0}, 3});
     g_assert_cmpint(virDomainCreateWithFiles(DOMAIN, 2, files, 0), ==, 0);
     g_assert_cmpint(fake.fds_in[1], ==, 6);
     g_assert_cmpint(fake.domain_id, ==, 3);
@@ -451,8 +455,9 @@ stream_is_given_to_the_call(void)
 static void
 text_becomes_a_uuid_before_the_call(void)
 {
-    RemoteDomainLookupByUuidArgs expected = { .uuid = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99,
-                                                        0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff } };
+    RemoteDomainLookupByUuidArgs expected = {.uuid = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66,
+                                                      0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd,
+                                                      0xee, 0xff}};
     g_autofree char *found = NULL;
 
     REPLY(RemoteDomainLookupByUuidRet, WEB1);
@@ -474,8 +479,9 @@ nothing_is_sent_when_an_argument_is_wrong(void)
     g_assert_null(virDomainDefineXML(NULL, "<domain/>"));
     g_assert_cmpstr(fake.error, ==, "invalid virDomainDefineXML");
     g_assert_cmpint(virDomainGetMemoryParameters(DOMAIN, NULL, &n_params, 0), ==, -1);
-    g_assert_cmpstr(fake.error, ==,
-                    "invalid argument: nparams in virDomainGetMemoryParameters must be zero or greater");
+    g_assert_cmpstr(
+        fake.error, ==,
+        "invalid argument: nparams in virDomainGetMemoryParameters must be zero or greater");
     g_assert_cmpint(virConnectListDomains(CONN, NULL, 4), ==, -1);
     g_assert_cmpint(virDomainSetMemoryParameters(DOMAIN, NULL, 0, 0), ==, -1);
     fake.is_read_only = true;
@@ -507,18 +513,20 @@ devices_go_by_their_name(void)
     g_assert_cmpint(virNodeDeviceGetAutostart((virNodeDevicePtr) "pci_1", &autostart), ==, 0);
     g_assert_cmpint(autostart, ==, 1);
     fake_assert_request(0, API_PROC(REMOTE_NODE_DEVICE_GET_AUTOSTART),
-                        &(RemoteNodeDeviceGetAutostartArgs){ (char *)"pci_1" });
+                        &(RemoteNodeDeviceGetAutostartArgs){(char *)"pci_1"});
 }
 
 static void
 admin_calls_work_the_same(void)
 {
-    AdminTypedParam one[] = { { (char *)"minWorkers", { VIR_TYPED_PARAM_UINT, { .ui = 5 } } } };
+    AdminTypedParam one[] = {{(char *)"minWorkers", {VIR_TYPED_PARAM_UINT, {.ui = 5}}}};
     virTypedParameterPtr params = NULL;
     int n_params = 0;
 
-    REPLY(AdminServerGetThreadpoolParametersRet, { 1, one });
-    g_assert_cmpint(virAdmServerGetThreadPoolParameters((virAdmServerPtr) "libvirtd", &params, &n_params, 0), ==, 0);
+    REPLY(AdminServerGetThreadpoolParametersRet, {1, one});
+    g_assert_cmpint(
+        virAdmServerGetThreadPoolParameters((virAdmServerPtr) "libvirtd", &params, &n_params, 0),
+        ==, 0);
     g_assert_cmpuint(params[0].value.ui, ==, 5);
     g_assert_cmpint(n_params, ==, 1);
     virTypedParamsFree(params, n_params);

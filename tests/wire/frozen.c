@@ -8,7 +8,11 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
-#define UUID { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff }
+#define UUID                                                                                      \
+    {                                                                                             \
+        0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, \
+            0xff                                                                                  \
+    }
 #define UUID_HEX "00112233 44556677 8899aabb ccddeeff "
 #define WEB1_HEX "00000004 77656231 " UUID_HEX
 
@@ -52,15 +56,16 @@ assert_frozen(const CodecType *type, const void *value, const char *hex)
 static void
 packet_header_is_six_words(void)
 {
-    NetMessageHeader header = { 0x20008086, 1, 16, VIR_NET_REPLY, 7, VIR_NET_ERROR };
+    NetMessageHeader header = {0x20008086, 1, 16, VIR_NET_REPLY, 7, VIR_NET_ERROR};
 
-    assert_frozen(CODEC(NetMessageHeader), &header, "20008086 00000001 00000010 00000001 00000007 00000001");
+    assert_frozen(CODEC(NetMessageHeader), &header,
+                  "20008086 00000001 00000010 00000001 00000007 00000001");
 }
 
 static void
 stream_hole_is_a_hyper_and_flags(void)
 {
-    NetStreamHole hole = { 0x100000002, 0 };
+    NetStreamHole hole = {0x100000002, 0};
 
     assert_frozen(CODEC(NetStreamHole), &hole, "00000001 00000002 00000000");
 }
@@ -68,7 +73,7 @@ stream_hole_is_a_hyper_and_flags(void)
 static void
 string_is_padded_without_a_final_nul(void)
 {
-    RemoteDomainLookupByNameArgs lookup = { .name = (char *)"web10" };
+    RemoteDomainLookupByNameArgs lookup = {.name = (char *)"web10"};
 
     assert_frozen(CODEC(RemoteDomainLookupByNameArgs), &lookup, "00000005 77656231 30000000");
     lookup.name = (char *)"";
@@ -78,19 +83,19 @@ string_is_padded_without_a_final_nul(void)
 static void
 optional_string_has_a_word_before_it(void)
 {
-    RemoteConnectOpenArgs open = { .name = NULL, .flags = 1 };
+    RemoteConnectOpenArgs open = {.name = NULL, .flags = 1};
 
     assert_frozen(CODEC(RemoteConnectOpenArgs), &open, "00000000 00000001");
     open.name = (char *)"test:///";
-    assert_frozen(CODEC(RemoteConnectOpenArgs), &open, "00000001 00000008 74657374 3a2f2f2f 00000001");
+    assert_frozen(CODEC(RemoteConnectOpenArgs), &open,
+                  "00000001 00000008 74657374 3a2f2f2f 00000001");
 }
 
 static void
 domain_is_name_uuid_and_id(void)
 {
     RemoteDomainSetMemoryFlagsArgs memory = {
-        .dom = { (char *)"web1", UUID, -1 }, .memory = G_GUINT64_CONSTANT(0x123456789), .flags = 2
-    };
+        .dom = {(char *)"web1", UUID, -1}, .memory = G_GUINT64_CONSTANT(0x123456789), .flags = 2};
 
     assert_frozen(CODEC(RemoteDomainSetMemoryFlagsArgs), &memory,
                   WEB1_HEX "ffffffff 00000001 23456789 00000002");
@@ -99,8 +104,8 @@ domain_is_name_uuid_and_id(void)
 static void
 list_is_a_count_and_its_elements(void)
 {
-    RemoteNonnullDomain domains[] = { { (char *)"web1", UUID, 3 }, { (char *)"web1", UUID, -1 } };
-    RemoteConnectListAllDomainsRet list = { .domains = { 2, domains }, .ret = 2 };
+    RemoteNonnullDomain domains[] = {{(char *)"web1", UUID, 3}, {(char *)"web1", UUID, -1}};
+    RemoteConnectListAllDomainsRet list = {.domains = {2, domains}, .ret = 2};
 
     assert_frozen(CODEC(RemoteConnectListAllDomainsRet), &list,
                   "00000002 " WEB1_HEX "00000003 " WEB1_HEX "ffffffff 00000002");
@@ -109,7 +114,8 @@ list_is_a_count_and_its_elements(void)
 static void
 small_numbers_take_a_whole_word(void)
 {
-    RemoteDomainGetInfoRet info = { .state = 5, .maxMem = 1048576, .memory = 1, .nrVirtCpu = 65535, .cpuTime = 2 };
+    RemoteDomainGetInfoRet info = {
+        .state = 5, .maxMem = 1048576, .memory = 1, .nrVirtCpu = 65535, .cpuTime = 2};
 
     assert_frozen(CODEC(RemoteDomainGetInfoRet), &info,
                   "00000005 00000000 00100000 00000000 00000001 0000ffff 00000000 00000002");
@@ -118,8 +124,14 @@ small_numbers_take_a_whole_word(void)
 static void
 characters_of_a_model_take_a_word_each(void)
 {
-    RemoteNodeGetInfoRet node = { .model = "x86_64", .memory = 16, .cpus = 1, .mhz = 2, .nodes = 3,
-                                  .sockets = 4, .cores = 5, .threads = 6 };
+    RemoteNodeGetInfoRet node = {.model = "x86_64",
+                                 .memory = 16,
+                                 .cpus = 1,
+                                 .mhz = 2,
+                                 .nodes = 3,
+                                 .sockets = 4,
+                                 .cores = 5,
+                                 .threads = 6};
 
     assert_frozen(CODEC(RemoteNodeGetInfoRet), &node,
                   "00000078 00000038 00000036 0000005f 00000036 00000034 00000000 00000000 "
@@ -132,7 +144,7 @@ characters_of_a_model_take_a_word_each(void)
 static void
 security_label_counts_words_and_its_nul(void)
 {
-    RemoteDomainGetSecurityLabelRet label = { .label = { 3, (char *)"a:" }, .enforcing = 1 };
+    RemoteDomainGetSecurityLabelRet label = {.label = {3, (char *)"a:"}, .enforcing = 1};
 
     assert_frozen(CODEC(RemoteDomainGetSecurityLabelRet), &label,
                   "00000003 00000061 0000003a 00000000 00000001");
@@ -141,8 +153,8 @@ security_label_counts_words_and_its_nul(void)
 static void
 negative_character_is_sign_extended(void)
 {
-    char text[] = { (char)0xff };
-    RemoteDomainGetSecurityLabelRet label = { .label = { 1, text } };
+    char text[] = {(char)0xff};
+    RemoteDomainGetSecurityLabelRet label = {.label = {1, text}};
 
     assert_frozen(CODEC(RemoteDomainGetSecurityLabelRet), &label, "00000001 ffffffff 00000000");
 }
@@ -150,8 +162,8 @@ negative_character_is_sign_extended(void)
 static void
 opaque_is_packed(void)
 {
-    guchar map[] = { 0x81, 0x02, 0x03, 0x04, 0x05 };
-    RemoteDomainPinVcpuArgs pin = { .dom = { (char *)"web1", UUID, 3 }, .vcpu = 1, .cpumap = { 5, map } };
+    guchar map[] = {0x81, 0x02, 0x03, 0x04, 0x05};
+    RemoteDomainPinVcpuArgs pin = {.dom = {(char *)"web1", UUID, 3}, .vcpu = 1, .cpumap = {5, map}};
 
     assert_frozen(CODEC(RemoteDomainPinVcpuArgs), &pin,
                   WEB1_HEX "00000003 00000001 00000005 81020304 05000000");
@@ -161,15 +173,15 @@ static void
 typed_parameters_have_seven_forms(void)
 {
     RemoteTypedParam params[] = {
-        { (char *)"i", { VIR_TYPED_PARAM_INT, { .i = -2 } } },
-        { (char *)"u", { VIR_TYPED_PARAM_UINT, { .ui = 0xfffffffe } } },
-        { (char *)"l", { VIR_TYPED_PARAM_LLONG, { .l = -2 } } },
-        { (char *)"U", { VIR_TYPED_PARAM_ULLONG, { .ul = 2 } } },
-        { (char *)"d", { VIR_TYPED_PARAM_DOUBLE, { .d = 1.5 } } },
-        { (char *)"b", { VIR_TYPED_PARAM_BOOLEAN, { .b = 1 } } },
-        { (char *)"s", { VIR_TYPED_PARAM_STRING, { .s = (char *)"abc" } } },
+        {(char *)"i", {VIR_TYPED_PARAM_INT, {.i = -2}}},
+        {(char *)"u", {VIR_TYPED_PARAM_UINT, {.ui = 0xfffffffe}}},
+        {(char *)"l", {VIR_TYPED_PARAM_LLONG, {.l = -2}}},
+        {(char *)"U", {VIR_TYPED_PARAM_ULLONG, {.ul = 2}}},
+        {(char *)"d", {VIR_TYPED_PARAM_DOUBLE, {.d = 1.5}}},
+        {(char *)"b", {VIR_TYPED_PARAM_BOOLEAN, {.b = 1}}},
+        {(char *)"s", {VIR_TYPED_PARAM_STRING, {.s = (char *)"abc"}}},
     };
-    RemoteDomainGetJobStatsRet stats = { .type = 1, .params = { G_N_ELEMENTS(params), params } };
+    RemoteDomainGetJobStatsRet stats = {.type = 1, .params = {G_N_ELEMENTS(params), params}};
 
     assert_frozen(CODEC(RemoteDomainGetJobStatsRet), &stats,
                   "00000001 00000007 "
@@ -185,41 +197,52 @@ typed_parameters_have_seven_forms(void)
 static void
 event_carries_the_callback_id_first(void)
 {
-    RemoteDomainEventCallbackLifecycleMsg event = { .callbackID = 9,
-                                                    .msg = { { (char *)"web1", UUID, 3 }, .event = 2, .detail = 1 } };
+    RemoteDomainEventCallbackLifecycleMsg event = {
+        .callbackID = 9, .msg = {{(char *)"web1", UUID, 3}, .event = 2, .detail = 1}};
 
     assert_frozen(CODEC(RemoteDomainEventCallbackLifecycleMsg), &event,
                   "00000009 " WEB1_HEX "00000003 00000002 00000001");
-    assert_frozen(CODEC(RemoteDomainEventLifecycleMsg), &event.msg, WEB1_HEX "00000003 00000002 00000001");
+    assert_frozen(CODEC(RemoteDomainEventLifecycleMsg), &event.msg,
+                  WEB1_HEX "00000003 00000002 00000001");
 }
 
 static void
 error_has_eleven_fields(void)
 {
-    NetMessageNonnullDomain domain = { (char *)"web1", UUID, -1 };
-    NetMessageError error = { .code = 42, .domain = 10, .message = (char *)"no", .level = 2, .dom = &domain,
-                              .str1 = (char *)"x", .int1 = -1, .int2 = 0 };
+    NetMessageNonnullDomain domain = {(char *)"web1", UUID, -1};
+    NetMessageError error = {.code = 42,
+                             .domain = 10,
+                             .message = (char *)"no",
+                             .level = 2,
+                             .dom = &domain,
+                             .str1 = (char *)"x",
+                             .int1 = -1,
+                             .int2 = 0};
 
     assert_frozen(CODEC(NetMessageError), &error,
-                  "0000002a 0000000a 00000001 00000002 6e6f0000 00000002 00000001 " WEB1_HEX "ffffffff "
+                  "0000002a 0000000a 00000001 00000002 6e6f0000 00000002 00000001 " WEB1_HEX
+                  "ffffffff "
                   "00000001 00000001 78000000 00000000 00000000 ffffffff 00000000 00000000");
     /* The remote program's own name for the same thing. */
     g_assert_cmpuint(sizeof(NetMessageError), ==, sizeof(RemoteError));
     assert_frozen(CODEC(RemoteError), &error,
-                  "0000002a 0000000a 00000001 00000002 6e6f0000 00000002 00000001 " WEB1_HEX "ffffffff "
+                  "0000002a 0000000a 00000001 00000002 6e6f0000 00000002 00000001 " WEB1_HEX
+                  "ffffffff "
                   "00000001 00000001 78000000 00000000 00000000 ffffffff 00000000 00000000");
 }
 
 static void
 lists_nest(void)
 {
-    RemoteDomainIpAddr address = { 0, (char *)"::1", 128 };
-    RemoteDomainInterface interfaces[] = { { (char *)"lo", NULL, { 1, &address } }, { (char *)"e", (char *)"m", { 0, NULL } } };
-    RemoteDomainInterfaceAddressesRet ret = { .ifaces = { 2, interfaces } };
+    RemoteDomainIpAddr address = {0, (char *)"::1", 128};
+    RemoteDomainInterface interfaces[] = {{(char *)"lo", NULL, {1, &address}},
+                                          {(char *)"e", (char *)"m", {0, NULL}}};
+    RemoteDomainInterfaceAddressesRet ret = {.ifaces = {2, interfaces}};
 
-    assert_frozen(CODEC(RemoteDomainInterfaceAddressesRet), &ret,
-                  "00000002 00000002 6c6f0000 00000000 00000001 00000000 00000003 3a3a3100 00000080 "
-                  "00000001 65000000 00000001 00000001 6d000000 00000000");
+    assert_frozen(
+        CODEC(RemoteDomainInterfaceAddressesRet), &ret,
+        "00000002 00000002 6c6f0000 00000000 00000001 00000000 00000003 3a3a3100 00000080 "
+        "00000001 65000000 00000001 00000001 6d000000 00000000");
 }
 
 int
