@@ -100,8 +100,7 @@ def out_several(stub: Stub) -> None:
         names.discard(out.name)
         if out.type.word == "string":
             stub.owns_reply = True
-            source = f"g_steal_pointer(&{source})"
-            stub.after.append(f"*{out.name} = {source};")
+            stub.after.append(f"*{out.name} = g_steal_pointer(&{source});")
         else:
             stub.after += [f"if ({out.name})", f"    *{out.name} = {source};"]
     for name in names:
@@ -347,9 +346,8 @@ def struct_list_caller(stub: Stub) -> None:
 
 
 def call_fds(stub: Stub, given: str, fds_out: str) -> None:
-    request = "&request" if stub.proc.args else "NULL"
     reply = "&reply" if stub.proc.ret else "NULL"
-    stub.send = (f"client_call_fds(link, API_PROC({stub.proc.symbol.upper()}), {request}, {reply}, "
+    stub.send = (f"client_call_fds(link, API_PROC({stub.proc.symbol.upper()}), &request, {reply}, "
                  f"{given}, {fds_out}, &error)")
 
 
