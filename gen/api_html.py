@@ -9,7 +9,7 @@ from html import escape
 
 import api_text
 from api_headers import emit_callback, emit_struct, wrapped
-from api_model import Api, Call, Callback, Entry, Enum, Fields, Macro, Struct, Subject
+from api_model import Api, Call, Callback, Entry, Enum, Fields, Macro, Struct, Subject, declare
 
 STYLE = ("body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
          "pre{background:#f4f4f4;padding:.6em;overflow:auto}td{padding:.1em 1em .1em 0;"
@@ -68,6 +68,10 @@ class Pages:
             body += self.enum(enum)
         for struct in of(api.structs.values()):
             body += self.struct(struct)
+        for typedef in of(api.typedefs.values()):
+            body += self.heading(typedef, f"typedef {declare(typedef.ctype, typedef.name)};")
+        for variable in of(api.variables.values()):
+            body += self.heading(variable, f"extern {declare(variable.ctype, variable.name)};")
         for macro in of(api.macros.values()):
             body += self.macro(macro)
         for group in fields:
@@ -108,8 +112,15 @@ class Pages:
         return self.heading(callback, emit_callback(self.api, callback)) + self.arguments(callback)
 
     def enum(self, enum: Enum) -> list[str]:
-        rows = [(v.name, v.written, v.doc) for v in enum.values if not v.sentinel]
-        return self.heading(enum, f"typedef enum {{ ... }} {enum.name};") + self.table(rows)
+        rows = [(v.name, v.written, v.doc or self.event(v.name))
+                for v in enum.values if not v.sentinel]
+        users = api_text.users(self.api, enum)
+        return [*self.heading(enum, f"typedef enum {{ ... }} {enum.name};"), *self.table(rows),
+                f"<p>{self.linked(users)}</p>" if users else ""]
+
+    def event(self, name: str) -> str:
+        event = self.api.events.get(name)
+        return f"{event.doc} Calls a {event.callback}." if event else ""
 
     def struct(self, struct: Struct) -> list[str]:
         code = f"typedef struct {struct.tag} {struct.name};"

@@ -30,7 +30,7 @@ def emit_page(api: Api, subject: Subject) -> str:
     title = subject.title.rstrip(".") or subject.name
     lines = ['.\\" SPDX-License-Identifier: LGPL-2.1-or-later',
              f'.TH "LIBVIRT-{subject.name.upper()}" 3 "" "Manifold" "Public API"',
-             ".SH NAME", f"libvirt-{subject.name} \\- {roff(title[:1].lower() + title[1:])}",
+             ".ad l", ".SH NAME", f"libvirt-{subject.name} \\- {roff(title[:1].lower() + title[1:])}",
              ".SH SYNOPSIS", ".nf", f"#include <libvirt/{include}.h>", "",
              roff(f"cc ... -l{link}"), ".fi", ".SH CALLS"]
     for call in calls:
@@ -38,7 +38,7 @@ def emit_page(api: Api, subject: Subject) -> str:
     if enums:
         lines.append(".SH CONSTANTS")
         for enum in enums:
-            lines += emit_enum(enum)
+            lines += emit_enum(api, enum)
     if fields:
         lines.append(".SH TYPED PARAMETERS")
         for group in fields:
@@ -61,13 +61,19 @@ def emit_call(api: Api, call: Call) -> list[str]:
     return lines
 
 
-def emit_enum(enum: Enum) -> list[str]:
-    lines = [f'.SS "{enum.name}"', roff(enum.doc) or "\\&"]
+def emit_enum(api: Api, enum: Enum) -> list[str]:
+    lines = [f'.SS "{enum.name}"']
+    lines += [roff(text) for text in (enum.doc, api_text.users(api, enum)) if text]
     for value in enum.values:
         if not value.sentinel:
             lines += [".TP", f".B {value.name} = {roff(value.written)}",
-                      roff(value.doc) or "\\&"]
+                      roff(value.doc or event_text(api, value.name)) or "\\&"]
     return lines
+
+
+def event_text(api: Api, name: str) -> str:
+    event = api.events.get(name)
+    return f"{event.doc} Calls a {event.callback}." if event else ""
 
 
 def emit_fields(fields: Fields) -> list[str]:

@@ -4,11 +4,11 @@
 # parameter is, what a call returns. An entry's own text always wins.
 from __future__ import annotations
 
-from api_model import Api, Call, Callback, Fail, Param, Ret
+from api_model import Api, Call, Callback, Enum, Fail, Param, Ret
 
-NOUNS = {"connect": "connection", "adm-connect": "admin connection", "nodedev": "node device",
-         "pool": "storage pool", "nwfilter": "network filter", "binding": "filter binding",
-         "port": "network port"}
+NOUNS = {"domain": "guest", "connect": "connection", "adm-connect": "admin connection",
+         "nodedev": "node device", "pool": "storage pool", "nwfilter": "network filter",
+         "binding": "filter binding", "port": "network port"}
 # Parameters that mean the same in every call that has them.
 COMMON = {
     "callbackID": "the number that the registration returned",
@@ -83,6 +83,13 @@ def returns(api: Api, ret: Ret) -> str:
     if t.word in ("string", "bytes"):
         return "allocated, to be freed by the caller" + failure
     return ("the number" if t.word != "struct" else "the structure") + failure
+
+
+def users(api: Api, enum: Enum) -> str:
+    """Which calls and callbacks take or give values of @enum."""
+    names = [e.name for e in [*api.calls.values(), *api.callbacks.values()]
+             if any(enum.name in (p.type.enum, p.type.name) for p in e.params)]
+    return f"Used by {', '.join(names)}." if names else ""
 
 
 def fail(f: Fail) -> str:
