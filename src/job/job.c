@@ -219,12 +219,24 @@ go_back(Job *job, GError *take_error)
     return undo_all(job);
 }
 
+static JobDirection
+ask_direction(Job *job, GError **err)
+{
+    if (job->is_committed)
+        return JOB_FORWARD;
+    if (!job->kind->decide || journal_last(job->journal, JOURNAL_UNDO))
+        return JOB_BACK;
+    return job->kind->decide(job, err);
+}
+
 /* COMMIT may be on the disk although writing it failed: nothing is undone before a record says that it does not count. */
 static JobState
 commit_failed(Job *job, GError *take_error)
 {
     GError *err = NULL;
 
+    if (ask_direction(job, NULL) != JOB_BACK)
+        return stay_stuck(job, take_error);
     if (!journal_append(job->journal, JOURNAL_UNDO, NULL, true, &err)) {
         g_error_free(take_error);
         return stay_stuck(job, err);
@@ -237,15 +249,36 @@ commit(Job *job)
 {
     GError *err = NULL;
 
-    if (!fault_point(&err, "%s/%s/before", job->kind->name, current_step(job)->name))
-        return go_back(job, err);
-    if (!journal_append(job->journal, JOURNAL_COMMIT, NULL, true, &err))
+    if (!fault_point(&err, "%s/%s/before", job->kind->name, current_step(job)->name) ||
+        !journal_append(job->journal, JOURNAL_COMMIT, NULL, true, &err))
         return commit_failed(job, err);
     job->is_committed = true;
     log_debug(LOG_JOB, "%s: %s is committed", job->object, job->id);
     if (!fault_point(&err, "%s/%s/after", job->kind->name, current_step(job)->name))
         return stay_stuck(job, err);
     return JOB_RUNNING;
+}
+
+/* A step before the barrier failed. Usually that means back; but what it did may count already. */
+static JobState
+step_failed(Job *job, GError *take_error)
+{
+    GError *why = NULL;
+
+    switch (ask_direction(job, &why)) {
+    case JOB_BACK:
+        break;
+    case JOB_LATER:
+        g_error_free(take_error);
+        return stay_stuck(job, why);
+    case JOB_FORWARD:
+        log_warning(LOG_JOB, "%s: %s goes on after a failure: %s", job->object, job->id, take_error->message);
+        g_error_free(take_error);
+        job->step = barrier_index(job);
+        return commit(job);
+    }
+    g_clear_error(&why);
+    return go_back(job, take_error);
 }
 
 /* JOB_RUNNING: go on with the next step. */
@@ -258,7 +291,7 @@ run_step(Job *job)
 
     if (!job->is_committed && job_is_cancelled(job)) {
         error_set(&err, ERROR_DOMAIN, VIR_ERR_OPERATION_ABORTED, "the job was cancelled");
-        return go_back(job, err);
+        return step_failed(job, err);
     }
     if (!fault_point(&err, "%s/%s", job->kind->name, step->name))
         result = STEP_FAILED;
@@ -279,7 +312,7 @@ run_step(Job *job)
     case STEP_FAILED:
         break;
     }
-    return job->is_committed ? stay_stuck(job, err) : go_back(job, err);
+    return job->is_committed ? stay_stuck(job, err) : step_failed(job, err);
 }
 
 static JobState
@@ -296,31 +329,34 @@ run_all(Job *job)
     return end(job, JOB_DONE);
 }
 
-/* The first advance of a job that another daemon began. */
+/* A job that another daemon began, or one that got stuck: back or forward. */
 static JobState
 recover(Job *job)
 {
-    JobDirection direction = job->is_committed ? JOB_FORWARD : JOB_BACK;
     guint barrier = barrier_index(job);
     GError *err = NULL;
+    JobDirection direction = ask_direction(job, &err);
 
-    job->step = barrier;
-    if (!job->is_committed && !journal_last(job->journal, JOURNAL_UNDO) && job->kind->decide)
-        direction = job->kind->decide(job, &err);
     if (direction == JOB_LATER)
         return stay_stuck(job, err);
     g_clear_error(&err);
     if (direction == JOB_BACK) {
+        if (job->is_recovered)
+            job->step = barrier;
         error_set(&err, ERROR_DOMAIN, VIR_ERR_OPERATION_ABORTED, "the daemon ended before the job was committed");
         return go_back(job, err);
     }
     log_info(LOG_JOB, "%s: %s goes on", job->object, job->id);
+    g_clear_error(&job->error);
     if (!job->is_committed) {
-        JobState state = commit(job);
+        JobState state;
+
+        job->step = barrier;
+        state = commit(job);
         if (state != JOB_RUNNING)
             return state;
     }
-    job->step = barrier + 1;
+    job->step = MAX(job->step, barrier + 1);
     return run_all(job);
 }
 
@@ -334,14 +370,8 @@ job_advance(Job *job)
     case JOB_WAITING:
         return run_all(job);
     case JOB_STUCK: /* tried again */
-        g_clear_error(&job->error);
-        if (!job->is_committed && job->is_recovered)
-            return recover(job);
-        if (job->is_committed)
-            return run_all(job);
-        return undo_all(job);
     case JOB_UNDOING:
-        return undo_all(job);
+        return recover(job);
     case JOB_DONE:
     case JOB_UNDONE:
         break;
