@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What all changes of snapshots share: their jobs' life on the guest's strand, and the tree in the guest. See snapshot.h. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include "driver/qemu/snapshot.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "driver/qemu/snapshot_store.h"
+
+static const JobKind *const job_kinds[] = { &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, NULL };
+
+void
+qemu_snapshot_slots(DriverSlots *slots)
+{
+    snapshot_list_slots(slots);
+    snapshot_create_slots(slots);
+    snapshot_delete_slots(slots);
+    revert_slots(slots);
+}
+
+/* ---- the tree ---- */
+
+void
+guest_set_snapshots(Guest *guest, SnapshotTree *take_tree)
+{
+    snapshot_tree_unref(guest->snapshots);
+    guest->snapshots = take_tree;
+}
+
+bool
+snapshots_load(Guest *guest, GError **err)
+{
+    SnapshotTree *tree = snapshot_store_load(guest->qemu, guest->name, err);
+
+    if (!tree)
+        return false;
+    guest_set_snapshots(guest, tree);
+    return true;
+}
+
+guint
+snapshots_count(const Guest *guest)
+{
+    return snapshot_tree_size(guest->snapshots);
+}
+
+bool
+snapshots_forget_all(Guest *guest, GError **err)
+{
+    if (!snapshot_store_update(guest->qemu, guest->name, guest->snapshots, NULL, err))
+        return false;
+    guest_set_snapshots(guest, NULL);
+    return true;
+}
+
+bool
+snapshots_rename(Guest *guest, const char *old_name, GError **err)
+{
+    return snapshot_store_update(guest->qemu, guest->name, NULL, guest->snapshots, err) &&
+           snapshot_store_update(guest->qemu, old_name, guest->snapshots, NULL, err);
+}
+
+/* ---- jobs ---- */
+
+typedef struct {
+    Guest *guest;
+    Call *call;
+    JobAnswer answer;
+} Running;
+
+char *
+guest_journal_path(const Guest *guest)
+{
+    char uuid[UUID_TEXT];
+
+    uuid_format(guest->uuid, uuid);
+    return g_strdup_printf("%s/%s.wal", guest->qemu->journal_dir, uuid);
+}
+
+static void
+publish(Guest *guest)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!guest->is_gone && !guest_publish(guest, &err))
+        log_error(LOG_QEMU, "%s: %s", guest->name, err->message);
+}
+
+/* A job that is stuck stays the guest's: nothing else may change the guest before it is finished. */
+static void
+job_ended(Job *job, const GError *error, void *data)
+{
+    Running *running = data;
+    Guest *guest = running->guest;
+
+    if (job_state(job) != JOB_STUCK)
+        g_clear_pointer(&guest->job, job_unref);
+    publish(guest);
+    driver_host_release((DriverHost *)guest->qemu->host);
+    if (running->call) {
+        if (!error && running->answer)
+            running->answer(running->call, job);
+        call_finish(running->call, error ? g_error_copy(error) : NULL);
+    }
+    guest_unref(guest);
+    g_free(running);
+}
+
+static void
+start_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer)
+{
+    Running *running = g_new0(Running, 1);
+
+    running->guest = guest_ref(guest);
+    running->call = call;
+    running->answer = answer;
+    guest->job = take_job;
+    driver_host_hold((DriverHost *)guest->qemu->host);
+    if (call)
+        call_defer(call);
+    job_start(take_job, guest->strand, job_ended, running);
+    if (guest->job == take_job)
+        publish(guest);
+}
+
+bool
+guest_run_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer, GError **err)
+{
+    g_autoptr(Job) job = take_job;
+    g_autofree char *path = guest_journal_path(guest);
+
+    if (!dir_make(guest->qemu->journal_dir, 0700, err) || !job_begin(job, path, err))
+        return false;
+    start_job(guest, g_steal_pointer(&job), call, answer);
+    return true;
+}
+
+bool
+guest_settle_job(Guest *guest, GError **err)
+{
+    if (guest->job && job_state(guest->job) == JOB_STUCK) {
+        Job *job = g_steal_pointer(&guest->job);
+
+        log_info(LOG_QEMU, "%s: %s is tried again", guest->name, job_id(job));
+        start_job(guest, job, NULL, NULL);
+    }
+    return guest_require_idle(guest, err);
+}
+
+void
+snapshots_recover(Guest *guest)
+{
+    g_autofree char *path = guest_journal_path(guest);
+    g_autoptr(GError) err = NULL;
+    Job *job;
+
+    if (!file_exists(path))
+        return;
+    job = job_load(job_kinds, guest->name, path, guest, &err);
+    if (job)
+        start_job(guest, job, NULL, NULL);
+    else if (err)
+        log_error(LOG_QEMU, "%s: %s; the file is kept", guest->name, err->message);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Snapshots of guests: what the parts (snapshot*.c, revert*.c) share, and what the rest of the driver calls.
+ *
+ * Looking: snapshot_list.c. Taking one: snapshot_create.c. Going back: revert.c. Deleting: snapshot_delete.c. Each change is
+ * a job (src/job) with its plan in guest->qemu->journal_dir; who needs which image is asked of snapshot_holders.c. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "driver/qemu/guest.h"
+#include "driver/qemu/snapshot_tree.h"
+#include "image/graph.h"
+#include "job/job.h"
+
+/* ---- for the rest of the driver; on the guest's strand ---- */
+/* Read the guest's snapshots; to be published by the caller. */
+bool snapshots_load(Guest *guest, GError **err);
+/* Take up the job that a daemon before us left, if any: it has ended, or runs on, or is stuck (logged) when this returns. */
+void snapshots_recover(Guest *guest);
+guint snapshots_count(const Guest *guest);
+/* Forget all snapshots: their metadata goes, no image is touched. */
+bool snapshots_forget_all(Guest *guest, GError **err);
+/* The domain has another name now. */
+bool snapshots_rename(Guest *guest, const char *old_name, GError **err);
+
+/* ---- between the parts ---- */
+void snapshot_list_slots(DriverSlots *slots);
+void snapshot_create_slots(DriverSlots *slots);
+void snapshot_delete_slots(DriverSlots *slots);
+void revert_slots(DriverSlots *slots);
+
+extern const JobKind snapshot_create_kind;
+extern const JobKind revert_kind;
+extern const JobKind snapshot_delete_kind;
+
+/* Make @take_tree the guest's (not published yet). */
+void guest_set_snapshots(Guest *guest, SnapshotTree *take_tree);
+char *guest_journal_path(const Guest *guest);
+
+/* Write BEGIN and run @take_job of @guest; @call is answered when it has ended (NULL: nobody waits). @answer fills the
+ * reply's result. The slot returns what this returns. */
+typedef void (*JobAnswer)(Call *call, Job *job);
+bool guest_run_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer, GError **err);
+
+/* A job that got stuck is tried again; then the guest must have none. Every change begins with this. */
+bool guest_settle_job(Guest *guest, GError **err);
+
+/* Everything on this host that needs an image; without anything of the guest @besides (NULL: all). */
+ImageGraph *snapshot_holders(QemuDriver *qemu, const Guest *besides);
+void snapshot_tree_hold_images(ImageGraph *graph, const char *domain, const SnapshotTree *tree);
+/* The machine @machine needs its disks and what is below. */
+void machine_hold_images(ImageGraph *graph, const char *holder, const Domain *machine);
+ImageFormat disk_image_format(const Disk *disk);
+/* Is there something in @disk that a snapshot would keep: not empty, not read-only? */
+bool disk_is_kept(const Disk *disk);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Taking a snapshot: everything is checked and decided here, before anything is done. The work: snapshot_create_job.c.
+ * Metadata that a client brings (REDEFINE): snapshot_redefine.c. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include "driver/qemu/snapshot_create.h"
+
+#include <string.h>
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "driver/qemu/emulator.h"
+#include "driver/qemu/flags.h"
+#include "driver/qemu/snapshot_define.h"
+#include "driver/qemu/snapshot_redefine.h"
+#include "driver/qemu/snapshot_store.h"
+
+#define CREATE_FLAGS                                                                                                    \
+    (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT |                                          \
+     VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA | VIR_DOMAIN_SNAPSHOT_CREATE_HALT | VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY |   \
+     VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT | VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE | VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC |     \
+     VIR_DOMAIN_SNAPSHOT_CREATE_LIVE | VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE)
+
+static bool
+check_flags(guint flags, GError **err)
+{
+    return flags_check(flags, CREATE_FLAGS, "qemuSnapshotCreateXML", err) &&
+           flags_exclude(flags, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE, "SNAPSHOT_CREATE_REDEFINE",
+                         VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA, "SNAPSHOT_CREATE_NO_METADATA",
+                         VIR_FROM_DOMAIN_SNAPSHOT, err) &&
+           flags_require(flags, VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE, "SNAPSHOT_CREATE_QUIESCE",
+                         VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, "SNAPSHOT_CREATE_DISK_ONLY", VIR_FROM_QEMU, err) &&
+           flags_exclude(flags, VIR_DOMAIN_SNAPSHOT_CREATE_LIVE, "SNAPSHOT_CREATE_LIVE",
+                         VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE, "SNAPSHOT_CREATE_REDEFINE", VIR_FROM_QEMU, err) &&
+           flags_require(flags, VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT, "SNAPSHOT_CREATE_CURRENT",
+                         VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE, "SNAPSHOT_CREATE_REDEFINE", VIR_FROM_DOMAIN_SNAPSHOT,
+                         err);
+}
+
+/* What this guest, in this state, cannot have. */
+static bool
+check_guest(Guest *guest, const DomainSnapshot *snapshot, guint flags, GError **err)
+{
+    bool is_disk_only = flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY;
+
+    if (guest->state == VIR_DOMAIN_PMSUSPENDED)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "qemu doesn't support taking snapshots of PMSUSPENDED guests");
+    if (flags & VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "the guest's file systems cannot be frozen: its agent is not used yet; leave out QUIESCE");
+    if (flags & VIR_DOMAIN_SNAPSHOT_CREATE_LIVE)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "memory is saved with the guest paused; leave out LIVE");
+    if ((flags & VIR_DOMAIN_SNAPSHOT_CREATE_HALT) && !guest->is_persistent)
+        return fail(err, VIR_ERR_OPERATION_INVALID, "cannot halt after transient domain snapshot");
+    if (snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_EXTERNAL && !guest_is_running(guest))
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "memory state cannot be saved with offline or disk-only snapshot");
+    if (!is_disk_only && guest_is_running(guest) && snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "internal snapshots of running guests are not supported: ask for DISK_ONLY, or name a file for the "
+                    "memory (<memory snapshot='external' file='...'/>)");
+    if (snapshot_tree_find(guest->snapshots, snapshot->name) && !(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA))
+        return fail(err, VIR_ERR_OPERATION_INVALID, "domain %s already has a snapshot named %s", guest->name,
+                    snapshot->name);
+    return true;
+}
+
+/* The machine as it is now, for later: what runs, and what the next start would use. */
+static void
+record_machine(const Guest *guest, DomainSnapshot *snapshot)
+{
+    snapshot->domain = domain_copy_inactive(guest_domain(guest));
+    if (guest_is_running(guest) && guest_config(guest))
+        snapshot->inactive_domain = domain_copy_inactive(guest_config(guest));
+    snapshot->parent_name = g_strdup(snapshot_tree_current(guest->snapshots));
+}
+
+static void
+record_state(const Guest *guest, DomainSnapshot *snapshot)
+{
+    if (!guest_is_running(guest))
+        snapshot->state = SNAPSHOT_STATE_SHUTOFF;
+    else if (snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
+        snapshot->state = SNAPSHOT_STATE_DISK_SNAPSHOT;
+    else
+        snapshot->state = guest->state == VIR_DOMAIN_RUNNING ? SNAPSHOT_STATE_RUNNING : SNAPSHOT_STATE_PAUSED;
+    if (snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
+        snapshot->memory.snapshot = DISK_SNAPSHOT_MODE_NO;
+}
+
+/* ---- overlays ---- */
+
+static bool
+check_new_file(const SnapshotDisk *entry, bool is_reused, GError **err)
+{
+    bool exists = file_exists(entry->source.file);
+
+    if (is_reused && !exists)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "missing existing file for disk %s: %s", entry->name,
+                    entry->source.file);
+    if (!is_reused && exists)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "external snapshot file for disk %s already exists: %s", entry->name, entry->source.file);
+    return true;
+}
+
+static bool
+check_disk(const SnapshotDisk *entry, const Disk *disk, GError **err)
+{
+    if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: snapshots of %s disks are not supported", entry->name,
+                    storage_type_to_string(disk->type));
+    if (entry->type != STORAGE_TYPE_FILE)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: the new image must be a file, not %s", entry->name,
+                    storage_type_to_string(entry->type));
+    if (disk->device == DISK_DEVICE_LUN)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "disk %s: a 'lun' device cannot have an image above it",
+                    entry->name);
+    if (disk->mirror)
+        return fail(err, VIR_ERR_BLOCK_COPY_ACTIVE, "disk %s: a block job is active", entry->name);
+    if (disk->encryption || disk->source.encryption)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: snapshots of encrypted images are not supported",
+                    entry->name);
+    if (entry->driver.type && entry->driver.type != STORAGE_FORMAT_QCOW2 && entry->driver.type != STORAGE_FORMAT_QED)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "external snapshot format for disk %s is unsupported: %s",
+                    entry->name, storage_format_to_string(entry->driver.type));
+    return true;
+}
+
+static bool
+plan_overlay(Guest *guest, CreatePlan *plan, SnapshotDisk *entry, const Disk *disk, bool is_reused, GError **err)
+{
+    const char *path = disk_source_path(disk->type, &disk->source);
+    g_autoptr(NewOverlay) overlay = NULL;
+
+    if (!check_disk(entry, disk, err) || !check_new_file(entry, is_reused, err))
+        return false;
+    overlay = new_overlay_plan(entry->name, path, disk_image_format(disk), entry->source.file, err);
+    if (!overlay)
+        return false;
+    if (!entry->driver.type)
+        entry->driver.type = STORAGE_FORMAT_QCOW2;
+    overlay->format = image_format_from_string(storage_format_to_string(entry->driver.type));
+    if (overlay->format != IMAGE_FORMAT_QCOW2)
+        overlay->cluster_bits = 0;
+    overlay->is_reused = is_reused;
+    if (plan->is_live) {
+        if (!disk->source.has_index)
+            return fail(err, VIR_ERR_INTERNAL_ERROR, "disk %s has no block node", entry->name);
+        overlay->base_node = disk->source.index;
+        overlay->node = guest_next_node(guest);
+    }
+    g_ptr_array_add(plan->overlays, g_steal_pointer(&overlay));
+    return true;
+}
+
+static bool
+plan_overlays(Guest *guest, CreatePlan *plan, DomainSnapshot *snapshot, guint flags, GError **err)
+{
+    const Domain *machine = guest_domain(guest);
+
+    plan->overlays = new_overlays_new();
+    for (gsize i = 0; i < snapshot->n_disks; i++) {
+        SnapshotDisk *entry = snapshot->disks[i];
+
+        if (entry->snapshot == DISK_SNAPSHOT_MODE_NO || entry->snapshot == DISK_SNAPSHOT_MODE_MANUAL)
+            continue;
+        if (entry->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
+            return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                        "disk %s: internal snapshots are not supported: use snapshot='external', or DISK_ONLY",
+                        entry->name);
+        if (!plan_overlay(guest, plan, entry, machine->disks[i],
+                          flags & VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT, err))
+            return false;
+    }
+    if (plan->overlays->len == 0)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    snapshot->memory.file ? "a snapshot of memory without any disk would put old memory over new disks"
+                                          : "nothing selected for snapshot");
+    return true;
+}
+
+static bool
+plan_memory(Guest *guest, CreatePlan *plan, const DomainSnapshot *snapshot, GError **err)
+{
+    if (!snapshot->memory.file)
+        return true;
+    if (file_exists(snapshot->memory.file))
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "the file for the memory exists already: %s", snapshot->memory.file);
+    for (guint i = 0; i < plan->overlays->len; i++) {
+        const NewOverlay *overlay = plan->overlays->pdata[i];
+        if (g_str_equal(overlay->path, snapshot->memory.file))
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s and the memory would both be '%s'", overlay->target,
+                        overlay->path);
+    }
+    plan->memory_path = g_strdup(snapshot->memory.file);
+    plan->memory_xml = domain_format(guest_live(guest),
+                                     MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE | MODEL_FORMAT_MIGRATABLE);
+    return true;
+}
+
+/* ---- the plan ---- */
+
+static CreatePlan *
+make_plan(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
+{
+    g_autoptr(CreatePlan) plan = g_new0(CreatePlan, 1);
+    bool is_external = (flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY) || snapshot->memory.file;
+    DiskSnapshotMode mode = is_external ? DISK_SNAPSHOT_MODE_EXTERNAL : DISK_SNAPSHOT_MODE_INTERNAL;
+
+    plan->name = g_strdup(snapshot->name);
+    plan->is_live = guest_is_running(guest);
+    plan->was_running = guest->state == VIR_DOMAIN_RUNNING;
+    plan->must_halt = plan->is_live && (flags & VIR_DOMAIN_SNAPSHOT_CREATE_HALT);
+    if (!snapshot_name_check(snapshot->name, err) ||
+        !snapshot_align_disks(snapshot, guest_domain(guest), mode, false, err) ||
+        !snapshot_name_images(snapshot, guest_domain(guest), err))
+        return NULL;
+    record_machine(guest, snapshot);
+    record_state(guest, snapshot);
+    if (!plan_overlays(guest, plan, snapshot, flags, err) || !plan_memory(guest, plan, snapshot, err))
+        return NULL;
+    if (!(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA))
+        plan->text = snapshot_file_text(snapshot, true);
+    return g_steal_pointer(&plan);
+}
+
+static void
+fill_answer(RemoteNonnullDomainSnapshot *out, const Guest *guest, const char *name)
+{
+    out->name = g_strdup(name);
+    out->dom.name = g_strdup(guest->name);
+    memcpy(out->dom.uuid, guest->uuid, sizeof(out->dom.uuid));
+    out->dom.id = guest->emulator ? guest->emulator->id : -1;
+}
+
+static void
+answer_create(Call *call, Job *job)
+{
+    RemoteDomainSnapshotCreateXmlRet *ret = call->ret;
+    const CreatePlan *plan = job_plan(job);
+
+    fill_answer(&ret->snap, job_context(job), plan->name);
+}
+
+static bool
+create(Call *call, Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
+{
+    g_autoptr(CreatePlan) plan = NULL;
+    Job *job;
+
+    if (!guest_settle_job(guest, err) || !check_guest(guest, snapshot, flags, err))
+        return false;
+    plan = make_plan(guest, snapshot, flags, err);
+    if (!plan)
+        return false;
+    job = job_new(&snapshot_create_kind, guest->name, g_steal_pointer(&plan), guest);
+    return guest_run_job(guest, job, call, answer_create, err);
+}
+
+static bool
+snapshot_create_xml(Call *call, const RemoteDomainSnapshotCreateXmlArgs *args, RemoteDomainSnapshotCreateXmlRet *ret,
+                    GError **err)
+{
+    bool is_redefine = args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE;
+    g_autoptr(Guest) guest = NULL;
+    g_autoptr(DomainSnapshot) snapshot = NULL;
+
+    if (!check_flags(args->flags, err))
+        return false;
+    guest = guest_of_call(call, &args->dom, err);
+    if (!guest)
+        return false;
+    snapshot = snapshot_parse(args->xml_desc, is_redefine, args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, err);
+    if (!snapshot)
+        return false;
+    if (!is_redefine)
+        return create(call, guest, snapshot, args->flags, err);
+    if (!guest_settle_job(guest, err) || !snapshot_redefine(guest, snapshot, args->flags, err))
+        return false;
+    fill_answer(&ret->snap, guest, snapshot->name);
+    return true;
+}
+
+void
+snapshot_create_slots(DriverSlots *slots)
+{
+    slots->domain_snapshot_create_xml = snapshot_create_xml;
+}

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Taking a snapshot, step by step. Until the disks are switched nothing has happened to the guest; once QEMU may have
+ * switched them, the overlays may hold writes of the guest, so from then on recovery asks QEMU which it was. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "driver/qemu/block.h"
+#include "driver/qemu/config.h"
+#include "driver/qemu/image_record.h"
+#include "driver/qemu/migrate_file.h"
+#include "driver/qemu/save_image.h"
+#include "driver/qemu/snapshot_create.h"
+#include "driver/qemu/snapshot_store.h"
+#include "job/fault.h"
+
+#define SETTLE_MS 5
+
+/* ---- the plan on disk ---- */
+
+void
+create_plan_free(CreatePlan *plan)
+{
+    if (!plan)
+        return;
+    g_clear_pointer(&plan->overlays, g_ptr_array_unref);
+    g_free(plan->name);
+    g_free(plan->text);
+    g_free(plan->memory_path);
+    g_free(plan->memory_xml);
+    g_free(plan);
+}
+
+static void
+free_plan(void *plan)
+{
+    create_plan_free(plan);
+}
+
+static void
+save_plan(const void *data, Record *record)
+{
+    const CreatePlan *plan = data;
+
+    record_add(record, "name", plan->name);
+    record_add(record, "text", plan->text);
+    new_overlays_save(plan->overlays, record);
+    record_add_bool(record, "was-running", plan->was_running);
+    record_add_bool(record, "live", plan->is_live);
+    record_add_bool(record, "halt", plan->must_halt);
+    record_add(record, "memory", plan->memory_path);
+}
+
+static void *
+load_plan(const Record *record, GError **err)
+{
+    CreatePlan *plan = g_new0(CreatePlan, 1);
+
+    plan->name = g_strdup(record_get(record, "name"));
+    plan->text = g_strdup(record_get(record, "text"));
+    plan->overlays = new_overlays_load(record);
+    plan->was_running = record_get_bool(record, "was-running");
+    plan->is_live = record_get_bool(record, "live");
+    plan->must_halt = record_get_bool(record, "halt");
+    plan->memory_path = g_strdup(record_get(record, "memory"));
+    return plan;
+}
+
+static Emulator *
+running_emulator(const Guest *guest)
+{
+    return guest->emulator && emulator_is_running(guest->emulator) ? guest->emulator : NULL;
+}
+
+static Emulator *
+require_emulator(const Guest *guest, GError **err)
+{
+    Emulator *emulator = running_emulator(guest);
+
+    if (!emulator)
+        return fail_null(err, VIR_ERR_OPERATION_FAILED, "domain %s ended meanwhile", guest->name);
+    return emulator;
+}
+
+/* ---- create: the new images ---- */
+
+/* Could QEMU be writing to the overlays? Then no file may go. */
+static bool
+are_in_use(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const CreatePlan *plan = job_plan(job);
+    Emulator *emulator = running_emulator(guest);
+    const NewOverlay *first = plan->overlays->pdata[0];
+    bool is_top;
+
+    if (!emulator || !job_find_note(job, "sent"))
+        return false;
+    if (!block_is_top(emulator, first->node, &is_top, err))
+        return true;
+    if (is_top)
+        fail(err, VIR_ERR_OPERATION_FAILED, "domain %s writes to '%s' already", guest->name, first->path);
+    return is_top;
+}
+
+static StepResult
+make_images(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const CreatePlan *plan = job_plan(job);
+    const QemuConfig *config = guest->qemu->config;
+    uid_t uid = config->has_owner ? config->uid : (uid_t)-1;
+    gid_t gid = config->has_owner ? config->gid : (gid_t)-1;
+
+    return new_overlays_make(job, plan->overlays, uid, gid, err) ? STEP_DONE : STEP_FAILED;
+}
+
+static bool
+remove_images(Job *job, GError **err)
+{
+    const CreatePlan *plan = job_plan(job);
+
+    return !are_in_use(job, err) && new_overlays_withdraw(job, plan->overlays, err);
+}
+
+/* ---- attach: nodes for them in the emulator ---- */
+
+static StepResult
+attach_images(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const CreatePlan *plan = job_plan(job);
+    Emulator *emulator;
+
+    if (!plan->is_live)
+        return STEP_DONE;
+    emulator = require_emulator(guest, err);
+    if (!emulator)
+        return STEP_FAILED;
+    for (guint i = 0; i < plan->overlays->len; i++) {
+        const NewOverlay *overlay = plan->overlays->pdata[i];
+        const Disk *disk = domain_find_disk(guest_live(guest), overlay->target);
+
+        if (!job_fault(job, overlay->target, err))
+            return STEP_FAILED;
+        if (!disk) {
+            fail(err, VIR_ERR_OPERATION_FAILED, "disk %s is gone", overlay->target);
+            return STEP_FAILED;
+        }
+        if (!block_add_overlay(emulator, disk, overlay, err))
+            return STEP_FAILED;
+    }
+    return STEP_DONE;
+}
+
+static bool
+detach_images(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const CreatePlan *plan = job_plan(job);
+
+    if (!plan->is_live || !running_emulator(guest))
+        return true;
+    if (are_in_use(job, err))
+        return false;
+    for (guint i = 0; i < plan->overlays->len; i++) {
+        const NewOverlay *overlay = plan->overlays->pdata[i];
+        if (!block_remove_nodes(guest->emulator, overlay->node, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- memory ---- */
+
+static void
+on_emulator_event(Emulator *emulator, const char *event, const Json *data, gpointer opaque)
+{
+    if (!event || g_str_equal(event, "MIGRATION"))
+        job_wake(opaque);
+}
+
+static void
+wake_again(void *job)
+{
+    job_wake(job);
+}
+
+static bool
+start_saving(Job *job, Emulator *emulator, GError **err)
+{
+    Guest *guest = job_context(job);
+    CreatePlan *plan = job_plan(job);
+    g_autofree char *path = overlay_temporary_name(plan->memory_path, job_id(job));
+    g_autoptr(Record) note = record_new();
+    g_autofree char *mark = NULL;
+    auto_fd int fd = -1;
+
+    if (plan->was_running && !guest_pause(guest, VIR_DOMAIN_PAUSED_SNAPSHOT, err))
+        return false;
+    unlink(path);
+    fd = save_image_create(path, plan->memory_xml, NULL, plan->was_running, err);
+    if (fd < 0 || !file_mark_of_fd(fd, path, &plan->memory_mark, err))
+        return false;
+    mark = file_mark_format(plan->memory_mark);
+    record_add(note, "memory-mark", mark);
+    if (!job_note(job, note, err) || !job_fault(job, "migrate", err))
+        return false;
+    emulator_add_listener(emulator, on_emulator_event, job);
+    plan->migration_started = true;
+    return migrate_file_save(emulator, fd, err);
+}
+
+static void
+stop_listening(Job *job)
+{
+    Guest *guest = job_context(job);
+    CreatePlan *plan = job_plan(job);
+
+    if (plan->migration_started && guest->emulator)
+        emulator_remove_listener(guest->emulator, on_emulator_event, job);
+    plan->migration_started = false;
+}
+
+static bool
+finish_saving(Job *job, GError **err)
+{
+    CreatePlan *plan = job_plan(job);
+    g_autofree char *path = overlay_temporary_name(plan->memory_path, job_id(job));
+    auto_fd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    stop_listening(job);
+    if (fd < 0)
+        return fail_errno(err, "open", path);
+    return job_fault(job, "complete", err) && save_image_complete(fd, path, err);
+}
+
+static StepResult
+save_memory(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    CreatePlan *plan = job_plan(job);
+    MigrateProgress progress;
+    Emulator *emulator;
+
+    if (!plan->memory_path)
+        return STEP_DONE;
+    emulator = require_emulator(guest, err);
+    if (!emulator)
+        return STEP_FAILED;
+    if (!plan->migration_started)
+        return start_saving(job, emulator, err) ? STEP_WAIT : STEP_FAILED;
+    if (!migrate_file_look(emulator, &progress, err))
+        return STEP_FAILED;
+    job_set_progress(job, progress.done_bytes, progress.total_bytes);
+    switch (progress.state) {
+    case MIGRATE_ACTIVE:
+        return STEP_WAIT;
+    case MIGRATE_SETTLING:
+        loop_timer_start(guest->qemu->host->loop, SETTLE_MS, wake_again, job_ref(job), (GDestroyNotify)job_unref);
+        return STEP_WAIT;
+    case MIGRATE_DONE:
+        return finish_saving(job, err) ? STEP_DONE : STEP_FAILED;
+    case MIGRATE_FAILED:
+        break;
+    }
+    return STEP_FAILED;
+}
+
+static bool
+drop_memory(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    CreatePlan *plan = job_plan(job);
+    const Record *note = job_find_note(job, "memory-mark");
+    Emulator *emulator = running_emulator(guest);
+
+    if (!plan->memory_path)
+        return true;
+    stop_listening(job);
+    if (note)
+        file_mark_parse(record_get(note, "memory-mark"), &plan->memory_mark);
+    if (emulator && !migrate_file_cancel(emulator, err) && emulator_is_running(emulator))
+        return false;
+    g_clear_error(err);
+    if (emulator && plan->was_running && emulator_is_running(emulator) && guest->state == VIR_DOMAIN_PAUSED &&
+        !guest_resume(guest, VIR_DOMAIN_RUNNING_UNPAUSED, err))
+        return false;
+    return overlay_withdraw(plan->memory_path, job_id(job), plan->memory_mark, err);
+}
+
+/* ---- switch: one transaction for all disks ---- */
+
+static StepResult
+switch_disks(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const CreatePlan *plan = job_plan(job);
+    g_autoptr(Record) note = record_new();
+    g_autoptr(GError) refused = NULL;
+    Emulator *emulator;
+
+    if (!plan->is_live)
+        return STEP_DONE;
+    emulator = require_emulator(guest, err);
+    if (!emulator)
+        return STEP_FAILED;
+    record_add(note, "sent", "yes");
+    if (!job_note(job, note, err) || !job_fault(job, "sent", err))
+        return STEP_FAILED;
+    if (!block_switch_to_overlays(emulator, plan->overlays, &refused)) {
+        if (!emulator_is_running(emulator)) {
+            log_warning(LOG_QEMU, "%s: it ended while its disks were switched: the new images count", guest->name);
+            return STEP_DONE;
+        }
+        g_propagate_error(err, g_steal_pointer(&refused));
+        return STEP_FAILED;
+    }
+    return job_fault(job, "switched", err) ? STEP_DONE : STEP_FAILED;
+}
+
+/* ---- after the barrier ---- */
+
+/* Put the overlay on top, unless it is already there or the disk is another one by now. */
+static void
+put_on_overlays(Domain *machine, const GPtrArray *overlays)
+{
+    for (guint i = 0; machine && i < overlays->len; i++) {
+        const NewOverlay *overlay = overlays->pdata[i];
+        Disk *disk = domain_find_disk(machine, overlay->target);
+
+        if (disk && g_strcmp0(disk_source_path(disk->type, &disk->source), overlay->base_path) == 0)
+            disk_put_on_overlay(disk, overlay);
+    }
+}
+
+static bool
+install_machines(Guest *guest, const CreatePlan *plan, GError **err)
+{
+    if (guest_live(guest) && plan->is_live) {
+        Domain *live = domain_copy(guest_live(guest));
+
+        put_on_overlays(live, plan->overlays);
+        guest_set_live(guest, live);
+        if (!guest_save_status(guest, err))
+            return false;
+    }
+    if (guest_config(guest)) {
+        Domain *config = domain_copy(guest_config(guest));
+
+        put_on_overlays(config, plan->overlays);
+        guest_set_config(guest, config);
+        if (guest->is_persistent && !guest_save_config(guest, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+install_metadata(Guest *guest, const CreatePlan *plan, GError **err)
+{
+    g_autoptr(SnapshotTree) tree = NULL;
+    DomainSnapshot *snapshot;
+
+    if (!plan->text)
+        return true;
+    snapshot = snapshot_from_file_text(plan->text, NULL, err);
+    if (!snapshot)
+        return false;
+    tree = snapshot_tree_copy(guest->snapshots);
+    snapshot_tree_put(tree, snapshot);
+    snapshot_tree_set_current(tree, plan->name);
+    if (!snapshot_store_update(guest->qemu, guest->name, guest->snapshots, tree, err))
+        return false;
+    guest_set_snapshots(guest, g_steal_pointer(&tree));
+    return true;
+}
+
+static bool
+record_images(Job *job, Guest *guest, const CreatePlan *plan, GError **err)
+{
+    g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
+
+    if (!records)
+        return false;
+    new_overlays_recall(job, plan->overlays);
+    for (guint i = 0; i < plan->overlays->len; i++) {
+        const NewOverlay *overlay = plan->overlays->pdata[i];
+        if (!overlay->is_reused)
+            image_records_add(records, overlay->path, overlay->mark, job_id(job));
+    }
+    if (plan->memory_path)
+        image_records_add(records, plan->memory_path, plan->memory_mark, job_id(job));
+    return image_records_save(records, err);
+}
+
+static bool
+publish_memory(Job *job, CreatePlan *plan, GError **err)
+{
+    const Record *note = job_find_note(job, "memory-mark");
+    const char *const paths[] = { plan->memory_path, NULL };
+
+    if (!plan->memory_path)
+        return true;
+    if (note)
+        file_mark_parse(record_get(note, "memory-mark"), &plan->memory_mark);
+    return overlay_publish(plan->memory_path, job_id(job), plan->memory_mark, err) && overlay_sync_folders(paths, err);
+}
+
+static StepResult
+install(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    CreatePlan *plan = job_plan(job);
+
+    if (!publish_memory(job, plan, err) || !job_fault(job, "records", err) || !record_images(job, guest, plan, err) ||
+        !job_fault(job, "metadata", err) || !install_metadata(guest, plan, err) || !job_fault(job, "machines", err) ||
+        !install_machines(guest, plan, err))
+        return STEP_FAILED;
+    log_info(LOG_QEMU, "%s: snapshot %s is taken", guest->name, plan->name);
+    return STEP_DONE;
+}
+
+/* Let the guest go on, or end it. What cannot be done now is the guest's state, not the snapshot's failure. */
+static StepResult
+resume(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const CreatePlan *plan = job_plan(job);
+    g_autoptr(GError) why = NULL;
+
+    if (!running_emulator(guest))
+        return STEP_DONE;
+    if (plan->must_halt)
+        guest_kill(guest, VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT);
+    else if (plan->memory_path && plan->was_running && guest->state == VIR_DOMAIN_PAUSED &&
+             !guest_resume(guest, VIR_DOMAIN_RUNNING_UNPAUSED, &why))
+        log_error(LOG_QEMU, "%s: it stays paused after its snapshot: %s", guest->name, why->message);
+    return STEP_DONE;
+}
+
+/* ---- recovery ---- */
+
+static bool
+has_reused(const GPtrArray *overlays)
+{
+    for (guint i = 0; i < overlays->len; i++) {
+        if (((const NewOverlay *)overlays->pdata[i])->is_reused)
+            return true;
+    }
+    return false;
+}
+
+/* The daemon died between asking QEMU to switch and knowing the answer. */
+static JobDirection
+decide(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const CreatePlan *plan = job_plan(job);
+    Emulator *emulator = running_emulator(guest);
+    const NewOverlay *first = plan->overlays->pdata[0];
+    bool is_top;
+
+    if (!job_find_note(job, "sent"))
+        return JOB_BACK;
+    if (!emulator) {
+        if (!has_reused(plan->overlays))
+            return JOB_FORWARD; /* what was never written reads as what is below */
+        fail(err, VIR_ERR_OPERATION_FAILED,
+             "domain %s ended while its disks were switched to images of yours: see whether '%s' is in use", guest->name,
+             first->path);
+        return JOB_LATER;
+    }
+    if (!block_is_top(emulator, first->node, &is_top, err))
+        return JOB_LATER;
+    return is_top ? JOB_FORWARD : JOB_BACK;
+}
+
+static const JobStep steps[] = {
+    { "create", .run = make_images, .undo = remove_images },
+    { "attach", .run = attach_images, .undo = detach_images },
+    { "memory", .run = save_memory, .undo = drop_memory },
+    { "switch", .run = switch_disks },
+    { "commit", .barrier = true },
+    { "install", .run = install },
+    { "resume", .run = resume },
+    { 0 },
+};
+
+const JobKind snapshot_create_kind = {
+    .name = "snapshot-create",
+    .steps = steps,
+    .save_plan = save_plan,
+    .load_plan = load_plan,
+    .free_plan = free_plan,
+    .decide = decide,
+};
