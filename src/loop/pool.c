@@ -24,7 +24,7 @@ struct Pool {
     PoolWork *first, **end;
     guint queued;
     guint min, max;
-    guint threads, idle, blocked;
+    guint threads, idle, blocked, running;
     bool is_ending;
 };
 
@@ -88,9 +88,12 @@ pool_thread(void *opaque)
 
         if (!work)
             break;
+        pool->running++;
         g_mutex_unlock(&pool->lock);
         work->func(work->data);
         g_mutex_lock(&pool->lock);
+        if (--pool->running == 0 && !pool->first)
+            g_cond_broadcast(&pool->has_changed);
     }
     pool->threads--;
     g_cond_broadcast(&pool->has_changed);
@@ -158,6 +161,15 @@ pool_block_end(Pool *pool)
     g_assert(mine->blocked > 0);
     mine->blocked--;
     g_mutex_unlock(&mine->lock);
+}
+
+void
+pool_wait(Pool *pool)
+{
+    g_mutex_lock(&pool->lock);
+    while (pool->first || pool->running > 0)
+        g_cond_wait(&pool->has_changed, &pool->lock);
+    g_mutex_unlock(&pool->lock);
 }
 
 PoolCounts

@@ -30,6 +30,9 @@ void pool_run(Pool *pool, void (*func)(void *data), void *data);
 void pool_block_begin(Pool *pool);
 void pool_block_end(Pool *pool);
 
+/* Wait until nothing is queued and no function runs. Not from a worker. */
+void pool_wait(Pool *pool);
+
 PoolCounts pool_counts(Pool *pool);
 /* False when @min is above @max or @max is 0. */
 bool pool_set_limits(Pool *pool, guint min, guint max, GError **err);

@@ -56,6 +56,8 @@ conn_unref(DriverConn *conn)
 {
     if (!conn || !g_atomic_ref_count_dec(&conn->refs))
         return;
+    if (conn->free_backend_data)
+        conn->free_backend_data(conn->backend_data);
     g_ptr_array_unref(conn->close_hooks);
     call_identity_clear(&conn->identity);
     g_mutex_clear(&conn->lock);

@@ -39,6 +39,7 @@ struct DriverConn {
     void (*close_connection)(DriverConn *conn, int reason,
                              void *backend_data); /* see conn_say_closed */
     void *backend_data;
+    GDestroyNotify free_backend_data;
 };
 
 DriverConn *conn_new(Driver *driver, const char *uri, bool is_read_only);

@@ -53,7 +53,7 @@ typedef struct {
     bool key_is_regex, key_ignores_case; /* for API_EVENT_CLASS_QEMU_MONITOR */
 } EventFilter;
 
-/* A number above 0 for events_unsubscribe; 0 with @err for a bad expression. */
+/* A number above 0 for events_unsubscribe; 0 with @err for a bad expression, @free_func is not called then. */
 guint events_subscribe(EventHub *hub, const EventFilter *filter, EventFunc func, void *opaque,
                        GDestroyNotify free_func, GError **err);
 /* No call to its function after this. False when the number is unknown. */
