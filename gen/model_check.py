@@ -11,6 +11,7 @@ from model_ast import (NUMBERS, SCALARS, SIZE_UNITS, TRUTH, Branch, Enum, EnumVa
                        Union_, Where, c_word, snake, upper)
 
 Type = Union[Object, Union_, Enum]
+GENERATED = ('new', 'free', 'copy', 'equal', 'compare', 'fill', 'check', 'parse', 'format')
 
 
 def walk(fields: List[Field]) -> Iterator[Field]:
@@ -142,6 +143,9 @@ class Checker:
                     raise SchemaError(line.where, f'member {name} is already made at {taken[name].where}: use `as NAME`')
                 taken[name] = line
         self.check_places(obj.fields)
+        for rule in obj.rules:
+            if rule.function.rsplit('_', 1)[0] in self.c_names and rule.function.rsplit('_', 1)[-1] in GENERATED:
+                raise SchemaError(rule.where, f'{rule.function}() is generated: give the rule a name that says what it does')
         for line in walk(obj.fields):
             if line.place != 'block':
                 self.check_field(line)

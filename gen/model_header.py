@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import List, Tuple, Union
 
 from model_ast import SCALARS, Enum, Field, File, Object, Union_, constant, snake, upper
-from model_check import in_order, members
+from model_check import in_order, members, walk
 
 NOTE = '/* Generated from {path} by gen/model.py; edit that file instead. */'
 
@@ -98,7 +98,7 @@ def rule_lines(file: File) -> List[str]:
         for rule in obj.rules:
             const = 'const ' if rule.stage == 'check' else ''
             out.append(f'bool {rule.function}({const}{obj.name} *{snake(obj.name)}, const ModelRules *rules, GError **err);')
-        for line in members(obj.fields):
+        for line in walk(obj.fields):
             for name, text in field_functions(obj, line):
                 if name not in seen:
                     seen.add(name)
@@ -109,7 +109,8 @@ def rule_lines(file: File) -> List[str]:
 def field_functions(obj: Object, line: Field) -> List[Tuple[str, str]]:
     """Prototypes of the functions that one line names."""
     out = []
-    base = 'guchar' if line.type in ('uuid', 'mac') else c_type(line).rstrip()
+    block = line.place == 'block'
+    base = 'void' if block else 'guchar' if line.type in ('uuid', 'mac') else c_type(line).rstrip()
     star = '*' if base.endswith('*') else ' *'
     const = 'char *const *' if base == 'char *' else f'{base} const *' if base.endswith('*') else f'const {base} *'
     if line.has('custom'):
@@ -162,7 +163,7 @@ def enum_face(enum: Enum) -> List[str]:
 def header(file: File) -> str:
     out = ['/* SPDX-License-Identifier: LGPL-2.1-or-later */', NOTE.format(path=file.path), '#pragma once', '',
            '#include <glib.h>', '#include <stdbool.h>', '', '#include "model/engine.h"']
-    out += [f'#include "gen/model-{name}.h"' for _where, name in file.uses]
+    out += [f'#include "model-{name}.h"' for _where, name in file.uses]
     out += ['', '/* jansson.h is included by those who call to_json */', 'struct json_t;', 'typedef struct json_t json_t;',
             'json_t *model_to_json(const ModelType *type, const void *self, ModelFormatFlags flags);', '']
     ordered = in_order(file)

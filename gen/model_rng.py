@@ -7,12 +7,13 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Union
 from xml.sax.saxutils import quoteattr
 
-from model_ast import TRUTH, Enum, Field, File, Object, Union_, snake
+from model_ast import NUMBERS, TRUTH, Enum, Field, File, Object, Union_, snake
 
 Type = Union[Object, Union_, Enum]
-NUMBER = r'\s*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)\s*'
+SIGNED = r'\s*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)\s*'
+NUMBER = r'\s*\+?(0[xX][0-9a-fA-F]+|[0-9]+)\s*'
 PATTERNS = {
-    'int': NUMBER, 'uint': NUMBER, 'llong': NUMBER, 'ullong': NUMBER, 'hex': r'\s*(0[xX])?[0-9a-fA-F]+\s*', 'octal': '[0-7]+',
+    'int': SIGNED, 'uint': NUMBER, 'llong': SIGNED, 'ullong': NUMBER, 'hex': r'\s*(0[xX])?[0-9a-fA-F]+\s*', 'octal': '[0-7]+',
     'hex64': r'\s*(0[xX])?[0-9a-fA-F]+\s*',
     'uuid': '[0-9a-fA-F -]{32,64}', 'mac': '([0-9a-fA-F]{1,2}:){5}[0-9a-fA-F]{1,2}', 'bitmap': r'[0-9^,\s-]+',
     'kib': NUMBER, 'mib': NUMBER, 'bytes': NUMBER, 'size': NUMBER, 'double': r'[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?',
@@ -50,9 +51,16 @@ class Grammar:
         if line.type in TRUTH:
             return group('choice', [f'<value>{word}</value>' for word in TRUTH[line.type]])
         if line.type in PATTERNS:
-            pattern = quoteattr(PATTERNS[line.type])[1:-1]
+            pattern = quoteattr(self.pattern(line))[1:-1]
             return f'<data type="string"><param name="pattern">{pattern}</param></data>'
         return '<text/>'
+
+    def pattern(self, line: Field) -> str:
+        if line.type in ('hex', 'hex64') and line.param:
+            return rf'\s*((0[xX])?0*[0-9a-fA-F]{{1,{line.param}}}|[0-9]+)\s*'
+        if line.type in NUMBERS and line.has('range') and not line.words['range'][0].startswith(('-', '..')):
+            return NUMBER
+        return PATTERNS[line.type]
 
     def element(self, name: str, inside: str) -> str:
         return f'<element name={quoteattr(name)}>{inside}</element>'
@@ -61,7 +69,7 @@ class Grammar:
         if line.many:
             return f'<zeroOrMore>{text}</zeroOrMore>'
         is_scalar = line.target is None or isinstance(line.target, Enum)
-        required = is_scalar and not line.optional and line.default is None and line.type != 'flag' and not line.has('bare')
+        required = line.has('missing') or is_scalar and not line.optional and line.default is None and line.type != 'flag' and not line.has('bare')
         if (required or line.has('required')) and not line.has('live') and not line.has('status') and not line.has('hidden'):
             return text
         return f'<optional>{text}</optional>'

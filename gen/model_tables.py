@@ -13,7 +13,7 @@ from model_header import NOTE
 PLACES = {'attr': 'ATTR', 'child': 'CHILD', 'text': 'TEXT', 'inline': 'INLINE', 'any': 'ANY', 'block': 'BLOCK', 'none': 'NOWHERE'}
 FLAG_WORDS = {
     'abi': 'ABI', 'live': 'LIVE', 'secure': 'SECURE', 'status': 'STATUS', 'migratable': 'NOT_MIGRATABLE', 'input': 'INPUT',
-    'hidden': 'HIDDEN', 'always': 'ALWAYS', 'required': 'REQUIRED', 'nonempty': 'NONEMPTY', 'tag': 'TAG', 'again': 'AGAIN', 'bare': 'BARE',
+    'hidden': 'HIDDEN', 'always': 'ALWAYS', 'open': 'OPEN', 'required': 'REQUIRED', 'nonempty': 'NONEMPTY', 'tag': 'TAG', 'again': 'AGAIN', 'bare': 'BARE',
 }
 SIZE_KIND = {'kib': 'KiB', 'mib': 'MiB', 'bytes': 'bytes'}
 
@@ -213,7 +213,7 @@ class Tables:
                     parts.append(f'.kind = MODEL_OBJECT, .of = &{snake(branch.target.name)}_model, '
                                  f'.offset = offsetof({union.name}, {branch.member}), .words = {words}')
                 else:
-                    parts.append('.kind = MODEL_FLAG')
+                    parts.append('.kind = MODEL_FLAG, .words = MODEL_REPEAT')
                 self.out.append(f'    {{ {", ".join(parts)} }}, /* :{branch.where.line} */')
                 count += 1
         if not count:
@@ -240,7 +240,7 @@ class Tables:
         file = self.file
         out = self.out
         out += ['/* SPDX-License-Identifier: LGPL-2.1-or-later */', NOTE.format(path=file.path),
-                f'#include "gen/model-{file.name}.h"', '', '#include <stddef.h>', '#include <libvirt/virterror.h>', '']
+                f'#include "model-{file.name}.h"', '', '#include <stddef.h>', '#include <libvirt/virterror.h>', '']
         spaces = ''
         if file.namespaces:
             entries = ', '.join(f'{{ {quote(p)}, {quote(u)} }}' for p, u in file.namespaces.items())

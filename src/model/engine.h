@@ -84,6 +84,7 @@ enum {
     MODEL_BARE = 1 << 14,   /* extra->bare when the element is there without the attribute */
     MODEL_REPEAT = 1 << 15, /* a branch that shares its pointer with one above */
     MODEL_AGAIN = 1 << 16,  /* another place in the output of a member that a different field owns */
+    MODEL_OPEN = 1 << 17,   /* like ALWAYS, and start and end tag are two lines even with nothing between */
     MODEL_BORROWED = MODEL_TAG | MODEL_REPEAT | MODEL_AGAIN,
 };
 

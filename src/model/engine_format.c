@@ -23,7 +23,7 @@ typedef struct {
 /* What an element writes besides what its fields say. */
 typedef struct {
     const char *name, *prefix, *ns;
-    bool keep_empty;
+    bool keep_empty, is_open;
 } Element;
 
 static void write_attributes(Format *format, const ModelType *type, const void *self);
@@ -273,7 +273,7 @@ write_element(Format *format, const Element *element, const ModelType *type, con
     write_children(format, type, self);
     format->indent -= 2;
     format->has_declarer &= !is_declarer;
-    if (out->len > tag_end + 2) {
+    if (out->len > tag_end + 2 || element->is_open) {
         write_indent(format);
         write_end(format, element);
         if (element->prefix)
@@ -365,7 +365,8 @@ write_struct_child(Format *format, const ModelField *field, const void *value)
         .name = field->name,
         .prefix = field->prefix,
         .ns = field->ns,
-        .keep_empty = field->words & (MODEL_ALWAYS | MODEL_LIST),
+        .keep_empty = field->words & (MODEL_ALWAYS | MODEL_OPEN | MODEL_LIST),
+        .is_open = field->words & MODEL_OPEN,
     };
 
     write_element(format, &element, field->of, value);

@@ -42,7 +42,9 @@ is_named(const xmlNode *node, const char *name, const char *ns)
 {
     if (node->type != XML_ELEMENT_NODE || strcmp((const char *)node->name, name) != 0)
         return false;
-    return !ns || (node->ns && node->ns->href && strcmp((const char *)node->ns->href, ns) == 0);
+    if (!ns)
+        return !node->ns;
+    return node->ns && node->ns->href && strcmp((const char *)node->ns->href, ns) == 0;
 }
 
 static bool
@@ -601,7 +603,7 @@ parse_document(const ModelType *type, xmlDoc *doc, ModelParseFlags flags, GError
     Parse parse = { .flags = flags, .file = type->file, .text = text, .err = err };
     void *self;
 
-    if (!root || !is_named(root, type->element, NULL)) {
+    if (!root || strcmp((const char *)root->name, type->element) != 0) {
         error_set(err, type->file->error_domain, VIR_ERR_XML_ERROR, "unexpected root element <%s>, expecting <%s>",
                   root ? (const char *)root->name : "", type->element);
         return NULL;

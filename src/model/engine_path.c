@@ -119,7 +119,7 @@ json_fields(json_t *out, const ModelType *type, const void *self, ModelFormatFla
         const ModelField *field = &type->fields[i];
         json_t *value;
 
-        if (is_hidden(field, flags) || (field->words & MODEL_BORROWED))
+        if (is_hidden(field, flags) || (!type->kinds && (field->words & MODEL_BORROWED)))
             continue;
         if (field->place == MODEL_AT_BLOCK) {
             json_fields(out, field->of, self, flags);
@@ -272,9 +272,11 @@ walk_entry(const ModelField *field, const void *self, const void *value, GString
 {
     char buffer[SCALAR_BUFFER];
     g_autofree char *owned = NULL;
-    const void *inner = (field->words & MODEL_LIST) || is_object_pointer(field) ? *(void *const *)value : value;
+    bool is_pointer = (field->words & MODEL_LIST) || is_object_pointer(field);
 
     if (field->kind == MODEL_OBJECT || field->kind == MODEL_UNION) {
+        const void *inner = is_pointer ? *(void *const *)value : value;
+
         if (inner)
             walk_struct(field->of, inner, path, visit, opaque);
     } else if (scalar_is_set(field, self, value)) {

@@ -126,6 +126,8 @@ static const char full[] =
     "    <extra>early</extra>\n"
     "    <between>y</between>\n"
     "    <home>an oak</home>\n"
+    "    <events>\n"
+    "    </events>\n"
     "  </parent>\n"
     "</animal>\n";
 
@@ -215,6 +217,8 @@ defaults_hold_for_what_is_absent(void)
                     "  <weight unit='KiB'>4</weight>\n"
                     "  <length unit_less='-3'/>\n"
                     "  <diets/>\n"
+                    "  <events>\n"
+                    "  </events>\n"
                     "</animal>\n");
 }
 
