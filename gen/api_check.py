@@ -37,6 +37,10 @@ def check(api: Api) -> None:
         check_call(api, call)
     for symbol in [*api.variables.values(), *api.exports.values()]:
         check_node(api, symbol)
+    for fields in api.fields:
+        for name in [*fields.users, *([fields.group] if fields.group else [])]:
+            if name not in api.calls and name not in api.values:
+                raise SchemaError(fields.where, f"there is no call or value '{name}'")
     for event in api.events.values():
         if event.name not in api.values:
             raise SchemaError(event.where, f"no enum has a value '{event.name}'")

@@ -135,6 +135,7 @@ class Pages:
 
     def fields(self, fields: Fields) -> list[str]:
         title = fields.title or "Typed parameters of " + ", ".join(fields.users)
+        title += f", group {fields.group}" if fields.group else ""
         rows = [(f.text if not f.full else f.full, f.type, f.macro, f.doc) for f in fields.rows]
         return [f"<h3>{self.linked(title)}</h3>", *self.table(rows)]
 

@@ -30,7 +30,8 @@ def emit_page(api: Api, subject: Subject) -> str:
     title = subject.title.rstrip(".") or subject.name
     lines = ['.\\" SPDX-License-Identifier: LGPL-2.1-or-later',
              f'.TH "LIBVIRT-{subject.name.upper()}" 3 "" "Manifold" "Public API"',
-             ".ad l", ".SH NAME", f"libvirt-{subject.name} \\- {roff(title[:1].lower() + title[1:])}",
+             ".ad l", ".SH NAME",
+             f"libvirt-{subject.name} \\- {roff(title[:1].lower() + title[1:])}",
              ".SH SYNOPSIS", ".nf", f"#include <libvirt/{include}.h>", "",
              roff(f"cc ... -l{link}"), ".fi", ".SH CALLS"]
     for call in calls:
@@ -77,7 +78,8 @@ def event_text(api: Api, name: str) -> str:
 
 
 def emit_fields(fields: Fields) -> list[str]:
-    lines = [f'.SS "{", ".join(fields.users)}"']
+    group = f" ({fields.group})" if fields.group else ""
+    lines = [f'.SS "{", ".join(fields.users)}{group}"']
     for row in fields.rows:
         kind = f" ({row.type})" if row.type else ""
         lines += [".TP", f".B {roff((row.full or row.text) + kind)}",

@@ -154,7 +154,8 @@ class Field:
 
 @dataclass
 class Fields:
-    users: list[str]             # calls that take or give them
+    users: list[str]             # calls that take or give them, or the event that carries them
+    group: str                   # enum value that asks for them, '' = they come always
     title: str
     rows: list[Field]
     where: str

@@ -72,8 +72,8 @@ class Block:
                 raise row.fail(f"'{row.words[0]}' does not belong in '{self.head.words[0]}': "
                                f"use one of {', '.join(keywords)}")
 
-    def rows_of(self, keyword: str) -> list[Line]:
-        return [row for row in self.rows if row.words[0] == keyword]
+    def rows_of(self, word: str) -> list[Line]:
+        return [row for row in self.rows if row.words[0] == word]
 
     def value(self, keyword: str, default: str | None = None) -> str:
         rows = self.rows_of(keyword)
@@ -157,8 +157,7 @@ def parse_ret(block: Block) -> Ret:
     rows = block.rows_of("ret")
     if len(rows) != 1:
         raise block.head.fail("one line 'ret' is needed: ret void, ret status, ret count, ...")
-    row = rows[0]
-    failure = row.option("failure")
+    row, failure = rows[0], rows[0].option("failure")
     t = parse_type(row, row.words[1:])
     if not failure:
         failure = FAILURES.get(t.word, "-1" if t.word in SCALARS else "NULL")
@@ -316,7 +315,8 @@ class Reader:
                                                args=args, body=body), block.head)
 
     def read_fields(self, block: Block) -> None:
-        fields = Fields(block.head.words[1:], block.doc, [], block.head.where, self.subject)
+        group = block.head.option("group")
+        fields = Fields(block.head.words[1:], group, block.doc, [], block.head.where, self.subject)
         for row in block.rows:
             text = re.sub(r"\s+", " ", row.text)
             match = re.match(r'(?:(\w+) = )?"([^"]*)"(?: (int|uint|llong|ullong|double|bool|'
