@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A running guest's configuration against its persistent one: what is dropped when the first becomes the second, and whether
+ * one may take the place of the other (migration, restore, revert). */
+#define ERROR_DOMAIN VIR_FROM_DOMAIN
+#include "model/domain_rules.h"
+
+#include "base/error.h"
+
+static void
+drop_pty_path(ChardevType type, Chardev *chardev)
+{
+    if (type == CHARDEV_TYPE_PTY && chardev->n_sources)
+        g_clear_pointer(&chardev->sources[0]->path, g_free);
+}
+
+static void
+drop_live_chardevs(Domain *dom)
+{
+    for (gsize i = 0; i < dom->n_serials; i++)
+        drop_pty_path(dom->serials[i]->type, &dom->serials[i]->chardev);
+    for (gsize i = 0; i < dom->n_parallels; i++)
+        drop_pty_path(dom->parallels[i]->type, &dom->parallels[i]->chardev);
+    for (gsize i = 0; i < dom->n_channels; i++) {
+        drop_pty_path(dom->channels[i]->type, &dom->channels[i]->chardev);
+        dom->channels[i]->target.state = CHANNEL_STATE_UNSET;
+    }
+    for (gsize i = 0; i < dom->n_consoles; i++) {
+        drop_pty_path(dom->consoles[i]->type, &dom->consoles[i]->chardev);
+        g_clear_pointer(&dom->consoles[i]->tty, g_free);
+    }
+}
+
+static void
+drop_live_chain(BackingStore *store)
+{
+    for (; store; store = store->backing_store) {
+        store->has_index = store->source.has_index = false;
+        g_clear_pointer(&store->source.private_data, source_private_free);
+    }
+}
+
+static void
+drop_live_disks(Domain *dom)
+{
+    for (gsize i = 0; i < dom->n_disks; i++) {
+        Disk *disk = dom->disks[i];
+
+        disk->source.has_index = false;
+        g_clear_pointer(&disk->source.private_data, source_private_free);
+        g_clear_pointer(&disk->private_data, disk_private_free);
+        g_clear_pointer(&disk->mirror, disk_mirror_free);
+        drop_live_chain(disk->backing_store);
+    }
+}
+
+static void
+drop_live_graphics(Domain *dom)
+{
+    for (gsize i = 0; i < dom->n_graphics; i++) {
+        Graphics *graphics = dom->graphics[i];
+
+        if (graphics->autoport == TRISTATE_YES) {
+            graphics->has_port = graphics->type != GRAPHICS_TYPE_SPICE;
+            graphics->port = -1;
+            graphics->has_tls_port = false;
+        }
+        if (graphics->websocket_generated == TRISTATE_YES)
+            graphics->websocket = -1;
+        graphics->websocket_generated = TRISTATE_UNSET;
+        for (gsize j = 0; j < graphics->n_listens; j++) {
+            GraphicsListen *listen = graphics->listens[j];
+
+            if (listen->from_config || listen->type == GRAPHICS_LISTEN_TYPE_NETWORK) {
+                if (j == 0 && graphics->listen)
+                    g_clear_pointer(&graphics->listen, g_free);
+                g_clear_pointer(&listen->address, g_free);
+            }
+            if (listen->auto_generated == TRISTATE_YES) {
+                g_clear_pointer(&listen->socket, g_free);
+                if (j == 0)
+                    g_clear_pointer(&graphics->socket, g_free);
+            }
+            listen->has_from_config = false;
+            listen->from_config = 0;
+            listen->auto_generated = TRISTATE_UNSET;
+        }
+    }
+}
+
+static void
+drop_live_interfaces(Domain *dom)
+{
+    for (gsize i = 0; i < dom->n_interfaces; i++) {
+        Interface *net = dom->interfaces[i];
+
+        g_clear_pointer(&net->actual, net_actual_free);
+        g_clear_pointer(&net->source.portid, g_free);
+        if (net->type == NET_TYPE_NETWORK)
+            g_clear_pointer(&net->source.bridge, g_free);
+        if (net->target_dev && g_str_has_prefix(net->target_dev, "vnet"))
+            g_clear_pointer(&net->target_dev, g_free);
+    }
+}
+
+void
+domain_drop_live(Domain *dom)
+{
+    dom->has_id = false;
+    domain_clear_aliases(dom);
+    drop_live_chardevs(dom);
+    drop_live_disks(dom);
+    drop_live_graphics(dom);
+    drop_live_interfaces(dom);
+    for (gsize i = 0; i < dom->n_seclabels; i++)
+        g_clear_pointer(&dom->seclabels[i]->imagelabel, g_free);
+    for (gsize i = 0; i < dom->n_memory_devices; i++)
+        dom->memory_devices[i]->target.has_current = false;
+}
+
+Domain *
+domain_copy_inactive(const Domain *dom)
+{
+    Domain *copy = domain_copy(dom);
+
+    domain_drop_live(copy);
+    return copy;
+}
+
+bool
+domain_check_abi_stable(const Domain *dom, const Domain *other, GError **err)
+{
+    return domain_compare(dom, other, err);
+}
