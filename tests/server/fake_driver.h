@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The driver behind the server in tests; see fake_driver.c. */
+#pragma once
+
+#include "object/driver.h"
+
+extern Driver fake_driver;
+
+/* How many guests went because their connection did. */
+guint fake_n_auto_destroyed(void);
