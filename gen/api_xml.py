@@ -25,7 +25,7 @@ def emit(api: Api) -> dict[str, str]:
 
 
 def emit_library(api: Api, library: Library) -> str:
-    headers = [h for h in sorted(api.headers.values(), key=lambda h: h.name)
+    headers = [h for h in sorted(api.headers.values(), key=lambda h: h.name + ".h")
                if h.library == library.name and has_symbols(api, h)]
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<api name={quote(library.name)}>",
              "  <files>"]
@@ -70,7 +70,7 @@ def emit_file(api: Api, header: Header) -> list[str]:
         "macro": macros,
         "enum": [v.name for v, _ in values_of(api, one)],
         "typedef": typedefs,
-        "struct": [s.tag for s in structs if s.members],
+        "struct": sorted(s.tag for s in structs if s.members),
         "variable": [v.name for v in of(api, one, api.variables)],
         "function": sorted([e.name for e in [*of(api, one, api.calls),
                                              *of(api, one, api.callbacks)]]),
