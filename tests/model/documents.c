@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "gen/model-capabilities.h"
 #include "gen/model-domain.h"
+#include "gen/model-domcaps.h"
 #include "gen/model-snapshot.h"
 #include "model/reflect.h"
 
@@ -17,6 +19,8 @@ typedef struct {
 static const Kind kinds[] = {
     { "domain", &domain_model },
     { "snapshot", &domain_snapshot_model },
+    { "capabilities", &host_capabilities_model },
+    { "domcaps", &domain_capabilities_model },
 };
 
 typedef struct {
@@ -55,7 +59,7 @@ survives_all_the_engine_does(gconstpointer data)
     g_assert_cmpstr(xml, ==, xml_copy);
     g_assert_true(model_compare(type, self, copy, &err));
     g_assert_no_error(err);
-    g_assert_cmpuint(json_object_size(json), >, 3);
+    g_assert_cmpuint(json_object_size(json), >, 1);
     if (strstr(document->name, "-plain"))
         g_assert_cmpstr(xml, ==, document->xml);
     json_decref(json);
