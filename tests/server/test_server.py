@@ -327,19 +327,19 @@ def test_hung_guest_delays_nobody_and_refuses_the_ninth_call(daemon):
 
 
 def test_many_slow_calls_of_one_client_do_not_stop_its_quick_ones(daemon):
-    conn = daemon.connect()
-    threads = [threading.Thread(target=lambda: conn.lookupByName('busy').managedSave(0)) for _ in range(7)]
-    for thread in threads:
-        thread.start()
+    raw, other = Raw(daemon.folder / 'libvirt-sock'), Raw(daemon.folder / 'libvirt-sock')
+    assert raw.open()[0] == 0 and other.open()[0] == 0
+    busy = struct.pack('>I', 4) + b'busy' + b'busy'.ljust(16, b'\0') + struct.pack('>iI', -1, 0)
+    for _ in range(7):
+        raw.send(REMOTE, 182, busy)         # domain_managed_save: waits, two of them for their turn
     for _ in range(20):
-        assert conn.lookupByName('idle').name() == 'idle'
-    with daemon.connect() as other:
-        for _ in range(7):
-            other.getCapabilities()
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
-    conn.close()
+        raw.send(REMOTE, 59)
+    assert [raw.receive()[2] for _ in range(20)] == [59] * 20
+    for _ in range(7):
+        assert other.call(REMOTE, 7)[0] == 0
+    answers = [raw.receive() for _ in range(7)]
+    assert [(answer[2], answer[5]) for answer in answers] == [(182, 0)] * 7
+    assert [answer[4] for answer in answers] == sorted(answer[4] for answer in answers)
 
 
 def test_deferred_call_is_answered_later(daemon):
