@@ -39,6 +39,17 @@ new_overlays_find(const GPtrArray *overlays, const char *target)
     return NULL;
 }
 
+NewOverlay *
+new_overlays_find_base(const GPtrArray *overlays, const char *base_path)
+{
+    for (guint i = 0; i < overlays->len; i++) {
+        NewOverlay *overlay = overlays->pdata[i];
+        if (g_strcmp0(overlay->base_path, base_path) == 0)
+            return overlay;
+    }
+    return NULL;
+}
+
 /* ---- planning ---- */
 
 /* A user who keeps chains movable (relative names) gets them kept movable. */

@@ -45,5 +45,7 @@ void new_overlays_recall(Job *job, GPtrArray *overlays);
 bool new_overlays_withdraw(Job *job, GPtrArray *overlays, GError **err);
 
 NewOverlay *new_overlays_find(const GPtrArray *overlays, const char *target);
+/* The one that goes on the image at @base_path. */
+NewOverlay *new_overlays_find_base(const GPtrArray *overlays, const char *base_path);
 /* Put the overlay on top of what @disk has: it becomes the source, what was the source becomes the backing store. */
 void disk_put_on_overlay(Disk *disk, const NewOverlay *overlay);

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Planning a revert, to any snapshot of the tree: which image each disk had then, what its new overlay is called, which
+ * machine will run, and which images of the present state nothing will need any more. The work: revert_job.c. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include "driver/qemu/revert.h"
+
+#include <string.h>
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "driver/qemu/flags.h"
+#include "driver/qemu/image_record.h"
+#include "driver/qemu/save_image.h"
+#include "driver/qemu/snapshot_define.h"
+#include "driver/qemu/snapshot_store.h"
+#include "image/name.h"
+
+#define REVERT_FLAGS                                                                                                    \
+    (VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING | VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED | VIR_DOMAIN_SNAPSHOT_REVERT_FORCE |         \
+     VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
+
+/* What planning needs at hand. */
+typedef struct {
+    Guest *guest;
+    const DomainSnapshot *snapshot;
+    ImageRecords *records;
+    RevertPlan *plan;
+} Planner;
+
+static RevertTo
+wanted_state(const DomainSnapshot *snapshot, guint flags)
+{
+    if (flags & VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING)
+        return REVERT_TO_RUNNING;
+    if (flags & VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED)
+        return REVERT_TO_PAUSED;
+    switch (snapshot->state) {
+    case SNAPSHOT_STATE_RUNNING:
+    case SNAPSHOT_STATE_BLOCKED:
+        return REVERT_TO_RUNNING;
+    case SNAPSHOT_STATE_PAUSED:
+        return REVERT_TO_PAUSED;
+    default:
+        return REVERT_TO_OFF;
+    }
+}
+
+/* ---- may it be done? ---- */
+
+static bool
+check_snapshot(const DomainSnapshot *snapshot, GError **err)
+{
+    if (!snapshot->domain || snapshot->domain->n_disks == 0)
+        return fail(err, VIR_ERR_SNAPSHOT_REVERT_RISKY, "snapshot '%s' lacks domain '%s' rollback info", snapshot->name,
+                    snapshot->domain ? snapshot->domain->name : "");
+    if (snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_INTERNAL)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "snapshot '%s' has its memory inside a disk image: reverts to "
+                    "internal snapshots are not supported", snapshot->name);
+    for (gsize i = 0; i < snapshot->n_disks; i++) {
+        const SnapshotDisk *disk = snapshot->disks[i];
+
+        if (disk->snapshot == DISK_SNAPSHOT_MODE_INTERNAL)
+            return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                        "snapshot '%s' is inside the image of disk %s: reverts to internal snapshots are not supported",
+                        snapshot->name, disk->name);
+        if (disk->snapshot_delete_in_progress)
+            return fail(err, VIR_ERR_OPERATION_INVALID,
+                        "snapshot '%s' is being deleted and has lost its state: delete it again to finish",
+                        snapshot->name);
+    }
+    return true;
+}
+
+static bool
+check_guest(const Guest *guest, RevertTo to, guint flags, GError **err)
+{
+    if (!guest->is_persistent && to == REVERT_TO_OFF)
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "transient domain needs to request run or pause to revert to inactive snapshot");
+    if (guest->has_managed_save && !(flags & VIR_DOMAIN_SNAPSHOT_REVERT_FORCE))
+        return fail(err, VIR_ERR_SNAPSHOT_REVERT_RISKY,
+                    "domain %s has a saved state that belongs to its present disks and would be lost: use FORCE",
+                    guest->name);
+    if (flags & VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "the firmware's variables cannot be reset by a revert yet");
+    return true;
+}
+
+/* ---- new overlays ---- */
+
+static bool
+is_planned(const GPtrArray *overlays, const char *path)
+{
+    for (guint i = 0; i < overlays->len; i++) {
+        if (g_str_equal(((const NewOverlay *)overlays->pdata[i])->path, path))
+            return true;
+    }
+    return false;
+}
+
+/* A file in whose folder the new overlay belongs: the disk's present image, else the one of the snapshot. */
+static char *
+find_neighbour(const Planner *planner, const Disk *disk)
+{
+    const Domain *present = guest_domain(planner->guest);
+    const Disk *now = disk->target.dev ? domain_find_disk(present, disk->target.dev) : NULL;
+    const SnapshotDisk *entry = snapshot_find_disk(planner->snapshot, disk->target.dev);
+
+    if (now && now->type == STORAGE_TYPE_FILE && now->source.file)
+        return g_strdup(now->source.file);
+    if (disk->type == STORAGE_TYPE_FILE)
+        return g_strdup(disk->source.file);
+    return entry && entry->source.file ? g_strdup(entry->source.file) : NULL;
+}
+
+static char *
+choose_name(const Planner *planner, const Disk *disk, const char *base_path, ImageFormat format, GError **err)
+{
+    g_autoptr(ImageChain) chain = image_chain_read(base_path, format, NULL, err);
+    g_autofree char *beside = chain ? find_neighbour(planner, disk) : NULL;
+    g_autofree char *stem = NULL;
+    g_autofree char *dir = NULL;
+    guint number;
+
+    if (!chain) {
+        g_prefix_error(err, "disk %s: ", disk->target.dev);
+        return NULL;
+    }
+    if (!beside)
+        return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "disk %s is on a block device ('%s'): there is no folder for its new image", disk->target.dev,
+                         base_path);
+    stem = image_name_stem(image_chain_base(chain)->name);
+    dir = g_path_get_dirname(beside);
+    number = MAX(image_records_last_revert(planner->records, dir, stem), image_name_last_revert(beside, stem));
+    for (;;) {
+        g_autofree char *path = image_name_for_revert(beside, stem, ++number);
+        if (!is_planned(planner->plan->overlays, path))
+            return g_steal_pointer(&path);
+    }
+}
+
+static bool
+plan_disk(Planner *planner, const Disk *disk, GError **err)
+{
+    const char *base = disk_source_path(disk->type, &disk->source);
+    ImageFormat format = disk_image_format(disk);
+    g_autofree char *path = NULL;
+    g_autofree char *key = NULL;
+    NewOverlay *overlay;
+
+    if (!disk_is_kept(disk) || new_overlays_find_base(planner->plan->overlays, base))
+        return true;
+    if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: reverts of %s disks are not supported", disk->target.dev,
+                    storage_type_to_string(disk->type));
+    path = choose_name(planner, disk, base, format, err);
+    if (!path)
+        return false;
+    /* A next boot may have another image at the same target. */
+    key = new_overlays_find(planner->plan->overlays, disk->target.dev) ? g_strconcat("next-", disk->target.dev, NULL)
+                                                                       : g_strdup(disk->target.dev);
+    overlay = new_overlay_plan(key, base, format, path, err);
+    if (!overlay)
+        return false;
+    g_ptr_array_add(planner->plan->overlays, overlay);
+    return true;
+}
+
+static bool
+plan_disks(Planner *planner, const Domain *machine, GError **err)
+{
+    for (gsize i = 0; machine && i < machine->n_disks; i++) {
+        if (!plan_disk(planner, machine->disks[i], err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- machines ---- */
+
+/* The recorded machine on its new overlays, under the name that the domain has now. */
+static char *
+machine_on_overlays(const Planner *planner, const Domain *recorded)
+{
+    g_autoptr(Domain) machine = domain_copy(recorded);
+
+    for (gsize i = 0; i < machine->n_disks; i++) {
+        Disk *disk = machine->disks[i];
+        const char *path = disk_source_path(disk->type, &disk->source);
+        const NewOverlay *overlay = path ? new_overlays_find_base(planner->plan->overlays, path) : NULL;
+
+        if (overlay && disk_is_kept(disk))
+            disk_put_on_overlay(disk, overlay);
+    }
+    g_free(machine->name);
+    machine->name = g_strdup(planner->guest->name);
+    return domain_format(machine, MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE);
+}
+
+static bool
+plan_memory(Planner *planner, GError **err)
+{
+    RevertPlan *plan = planner->plan;
+    const char *path = planner->snapshot->memory.file;
+    g_autoptr(SaveImage) image = NULL;
+
+    if (plan->to == REVERT_TO_OFF || !path)
+        return true;
+    image = save_image_open(path, NULL, err);
+    if (!image) {
+        g_prefix_error(err, "memory of snapshot %s: ", plan->name);
+        return false;
+    }
+    if (image->compression != SAVE_RAW)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "the memory of snapshot %s is compressed", plan->name);
+    plan->memory_path = g_strdup(path);
+    return true;
+}
+
+static bool
+plan_machines(Planner *planner, GError **err)
+{
+    const DomainSnapshot *snapshot = planner->snapshot;
+    const Domain *next = snapshot->inactive_domain ? snapshot->inactive_domain : snapshot->domain;
+    RevertPlan *plan = planner->plan;
+
+    if (!plan_disks(planner, snapshot->domain, err) || !plan_disks(planner, snapshot->inactive_domain, err) ||
+        !plan_memory(planner, err))
+        return false;
+    if (planner->guest->is_persistent)
+        plan->config_xml = machine_on_overlays(planner, next);
+    if (plan->to == REVERT_TO_OFF)
+        return true;
+    plan->live_xml = machine_on_overlays(planner, snapshot->domain);
+    if (guest_is_running(planner->guest))
+        plan->stop_first = revert_conflict(planner->guest, snapshot->domain, plan->overlays);
+    return true;
+}
+
+/* ---- what goes ---- */
+
+/* Everything that needs an image once the revert is done. */
+static ImageGraph *
+holders_afterwards(const Planner *planner)
+{
+    const Guest *guest = planner->guest;
+    ImageGraph *graph = snapshot_holders(guest->qemu, guest);
+
+    snapshot_tree_hold_images(graph, guest->name, guest->snapshots);
+    for (guint i = 0; i < planner->plan->overlays->len; i++) {
+        const NewOverlay *overlay = planner->plan->overlays->pdata[i];
+        image_graph_hold(graph, "the new state", overlay->base_path, overlay->base_format);
+    }
+    return graph;
+}
+
+static bool
+is_going(const GPtrArray *going, const char *path)
+{
+    for (guint i = 0; i < going->len; i++) {
+        if (g_str_equal(((const GoingImage *)going->pdata[i])->path, path))
+            return true;
+    }
+    return false;
+}
+
+/* From the top of a present disk down to the first image that somebody needs, or that we did not make. */
+static void
+plan_going(Planner *planner, const ImageGraph *graph, const Disk *disk)
+{
+    const char *top = disk_source_path(disk->type, &disk->source);
+    g_autoptr(GError) err = NULL;
+    g_autoptr(ImageChain) chain = NULL;
+
+    if (!top || !disk_is_kept(disk) || disk->type != STORAGE_TYPE_FILE)
+        return;
+    chain = image_chain_read(top, disk_image_format(disk), NULL, &err);
+    if (!chain) {
+        log_warning(LOG_QEMU, "%s: disk %s: its abandoned images are kept: %s", planner->guest->name, disk->target.dev,
+                    err->message);
+        return;
+    }
+    for (guint i = 0; i < chain->layers->len; i++) {
+        const ImageLayer *layer = chain->layers->pdata[i];
+        const FileMark *mark = layer->path ? image_records_find(planner->records, layer->path) : NULL;
+        GoingImage *image;
+
+        if (!mark || image_graph_is_held(graph, layer->path))
+            return;
+        if (is_going(planner->plan->going, layer->path))
+            continue;
+        image = g_new0(GoingImage, 1);
+        image->path = g_strdup(layer->path);
+        image->mark = *mark;
+        g_ptr_array_add(planner->plan->going, image);
+    }
+}
+
+static void
+plan_all_going(Planner *planner)
+{
+    g_autoptr(ImageGraph) graph = holders_afterwards(planner);
+    const Domain *present[] = { guest_live(planner->guest), guest_config(planner->guest) };
+
+    for (guint k = 0; k < G_N_ELEMENTS(present); k++) {
+        for (gsize i = 0; present[k] && i < present[k]->n_disks; i++)
+            plan_going(planner, graph, present[k]->disks[i]);
+    }
+}
+
+/* The snapshot's own <disks> say which images are written to after it; those that go are replaced by the new ones. */
+static void
+plan_text(Planner *planner)
+{
+    g_autoptr(DomainSnapshot) copy = domain_snapshot_copy(planner->snapshot);
+
+    for (gsize i = 0; i < copy->n_disks; i++) {
+        SnapshotDisk *entry = copy->disks[i];
+        const NewOverlay *overlay = new_overlays_find(planner->plan->overlays, entry->name);
+
+        if (!overlay || entry->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL || !entry->source.file)
+            continue;
+        if (!is_going(planner->plan->going, entry->source.file) &&
+            g_file_test(entry->source.file, G_FILE_TEST_EXISTS))
+            continue;
+        g_free(entry->source.file);
+        entry->source.file = g_strdup(overlay->path);
+        entry->driver.type = STORAGE_FORMAT_QCOW2;
+    }
+    planner->plan->text = snapshot_file_text(copy, true);
+}
+
+static RevertPlan *
+make_plan(Guest *guest, const DomainSnapshot *snapshot, RevertTo to, GError **err)
+{
+    g_autoptr(RevertPlan) plan = g_new0(RevertPlan, 1);
+    g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
+    Planner planner = { .guest = guest, .snapshot = snapshot, .records = records, .plan = plan };
+
+    if (!records)
+        return NULL;
+    plan->name = g_strdup(snapshot->name);
+    plan->to = to;
+    plan->overlays = new_overlays_new();
+    plan->going = g_ptr_array_new_with_free_func((GDestroyNotify)going_image_free);
+    plan->drop_managed_save = guest->has_managed_save;
+    if (!plan_machines(&planner, err))
+        return NULL;
+    plan_all_going(&planner);
+    plan_text(&planner);
+    return g_steal_pointer(&plan);
+}
+
+static bool
+revert_to_snapshot(Call *call, const RemoteDomainRevertToSnapshotArgs *args, GError **err)
+{
+    g_autoptr(Guest) guest = NULL;
+    const DomainSnapshot *snapshot;
+    RevertPlan *plan;
+    RevertTo to;
+
+    if (!flags_check(args->flags, REVERT_FLAGS, "qemuSnapshotRevert", err) ||
+        !flags_exclude(args->flags, VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING, "SNAPSHOT_REVERT_RUNNING",
+                       VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED, "SNAPSHOT_REVERT_PAUSED", VIR_FROM_DOMAIN_SNAPSHOT, err))
+        return false;
+    guest = guest_of_call(call, &args->snap.dom, err);
+    if (!guest || !guest_settle_job(guest, err))
+        return false;
+    snapshot = snapshot_tree_require(guest->snapshots, args->snap.name, err);
+    if (!snapshot)
+        return false;
+    to = wanted_state(snapshot, args->flags);
+    if (!check_snapshot(snapshot, err) || !check_guest(guest, to, args->flags, err))
+        return false;
+    plan = make_plan(guest, snapshot, to, err);
+    return plan && guest_run_job(guest, job_new(&revert_kind, guest->name, plan, guest), call, NULL, err);
+}
+
+void
+revert_slots(DriverSlots *slots)
+{
+    slots->domain_revert_to_snapshot = revert_to_snapshot;
+}

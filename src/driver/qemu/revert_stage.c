@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The new emulator of a revert: a stub whose identity is written down before it may run, then QEMU, paused on the new
+ * overlays, then the memory of the snapshot loaded into it. See revert.h. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "driver/qemu/migrate_file.h"
+#include "driver/qemu/ports.h"
+#include "driver/qemu/revert.h"
+#include "driver/qemu/save_image.h"
+
+static void
+on_emulator_event(Emulator *emulator, const char *event, const Json *data, gpointer job)
+{
+    if (!event || g_str_equal(event, "MIGRATION"))
+        job_wake(job);
+}
+
+static bool
+note_process(Job *job, const Emulator *emulator, GError **err)
+{
+    g_autoptr(Record) note = record_new();
+    g_autofree char *process = process_id_format(&emulator->process);
+
+    record_add(note, "started", process);
+    record_add(note, "lib-dir", emulator->lib_dir);
+    record_add(note, "channel-dir", emulator->channel_dir);
+    return job_note(job, note, err) && job_fault(job, "spawned", err);
+}
+
+static Domain *
+make_machine(Guest *guest, const RevertPlan *plan, GError **err)
+{
+    g_autoptr(Domain) machine = domain_parse(plan->live_xml, MODEL_PARSE_INACTIVE, err);
+
+    return machine ? guest_make_live(guest, machine, qemu_next_id(guest->qemu), err) : NULL;
+}
+
+static bool
+begin_loading(Job *job, GError **err)
+{
+    RevertPlan *plan = job_plan(job);
+    auto_fd int fd = -1;
+    g_autoptr(SaveImage) image = save_image_open(plan->memory_path, &fd, err);
+
+    if (!image || !job_fault(job, "load", err))
+        return false;
+    emulator_add_listener(plan->emulator, on_emulator_event, job);
+    plan->is_listening = true;
+    return migrate_file_load(plan->emulator, fd, err);
+}
+
+static void
+stop_listening(Job *job)
+{
+    RevertPlan *plan = job_plan(job);
+
+    if (plan->is_listening && plan->emulator)
+        emulator_remove_listener(plan->emulator, on_emulator_event, job);
+    plan->is_listening = false;
+}
+
+static bool
+start(Job *job, EmulatorFlags flags, GError **err)
+{
+    Guest *guest = job_context(job);
+    RevertPlan *plan = job_plan(job);
+
+    if (plan->memory_path)
+        flags |= EMULATOR_INCOMING;
+    plan->live = make_machine(guest, plan, err);
+    if (!plan->live)
+        return false;
+    plan->emulator = emulator_spawn(guest, plan->live, flags, err);
+    return plan->emulator && note_process(job, plan->emulator, err) && emulator_run(plan->emulator, err) &&
+           job_fault(job, "started", err) && emulator_learn(plan->emulator, plan->live, err);
+}
+
+static StepResult
+look_loaded(Job *job, GError **err)
+{
+    RevertPlan *plan = job_plan(job);
+    g_autofree char *log_path = NULL;
+    MigrateProgress progress;
+
+    if (migrate_file_look_loaded(plan->emulator, &progress, err) && progress.state == MIGRATE_ACTIVE)
+        return STEP_WAIT;
+    stop_listening(job);
+    if (progress.state == MIGRATE_DONE && !(err && *err)) {
+        plan->is_loaded = true;
+        return STEP_DONE;
+    }
+    log_path = emulator_log_path(job_context(job));
+    g_prefix_error(err, "loading the memory of snapshot %s (see %s): ", plan->name, log_path);
+    return STEP_FAILED;
+}
+
+StepResult
+revert_start_emulator(Job *job, EmulatorFlags flags, GError **err)
+{
+    RevertPlan *plan = job_plan(job);
+
+    if (!plan->emulator) {
+        if (!start(job, flags, err))
+            return STEP_FAILED;
+        if (!plan->memory_path)
+            return STEP_DONE;
+        return begin_loading(job, err) ? STEP_WAIT : STEP_FAILED;
+    }
+    if (!plan->memory_path || plan->is_loaded)
+        return STEP_DONE;
+    return look_loaded(job, err);
+}
+
+/* ---- ending one that will not be needed ---- */
+
+bool
+revert_is_installed(Job *job)
+{
+    Guest *guest = job_context(job);
+    const Record *note = job_find_note(job, "started");
+    ProcessId process;
+
+    return guest->emulator && note && process_id_parse(record_get(note, "started"), &process) &&
+           process_id_equal(&guest->emulator->process, &process);
+}
+
+static void
+remove_folder(const char *path)
+{
+    g_auto(GStrv) names = path ? dir_list(path, NULL) : NULL;
+
+    for (int i = 0; names && names[i]; i++) {
+        g_autofree char *full = g_build_filename(path, names[i], NULL);
+        unlink(full);
+    }
+    if (path)
+        rmdir(path);
+}
+
+/* One that a daemon before us started: known by pid, start time and boot only. */
+static bool
+kill_noted(Job *job, GError **err)
+{
+    const Record *note = job_find_note(job, "started");
+    ProcessId process;
+    auto_fd int pidfd = -1;
+
+    if (!note || revert_is_installed(job) || !process_id_parse(record_get(note, "started"), &process))
+        return true;
+    pidfd = process_open(&process, NULL);
+    if (pidfd >= 0) {
+        log_info(LOG_QEMU, "ending emulator %d, which a revert had started", (int)process.pid);
+        if (!process_signal(pidfd, SIGKILL, err))
+            return false;
+        if (!process_wait(pidfd, 10000))
+            return fail(err, VIR_ERR_OPERATION_TIMEOUT, "emulator %d does not end", (int)process.pid);
+    }
+    remove_folder(record_get(note, "lib-dir"));
+    remove_folder(record_get(note, "channel-dir"));
+    return true;
+}
+
+bool
+revert_kill_emulator(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    RevertPlan *plan = job_plan(job);
+    g_autoptr(Emulator) emulator = g_steal_pointer(&plan->emulator);
+    g_autoptr(Domain) live = g_steal_pointer(&plan->live);
+
+    if (!emulator)
+        return kill_noted(job, err);
+    if (plan->is_listening)
+        emulator_remove_listener(emulator, on_emulator_event, job);
+    plan->is_listening = false;
+    plan->is_loaded = false;
+    if (emulator->pidfd >= 0)
+        emulator_kill(emulator);
+    emulator_clear_up(emulator);
+    /* Beside a running guest it had that one's ports. */
+    if (live && !guest_live(guest))
+        machine_release_ports(guest->qemu, live);
+    return true;
+}
