@@ -101,6 +101,7 @@ take_port(SerialPorts *ports, VirtioSerialAddress *address, guint controller, bo
         if (!g_hash_table_add(ports->taken, port_key(controller, port)))
             continue;
         address->controller = controller;
+        address->bus = 0;
         address->port = port;
         address->has_port = true;
         return true;
@@ -127,14 +128,9 @@ place_on_port(SerialPorts *ports, DeviceInfo *info, bool allow_zero, GError **er
         return fail(err, VIR_ERR_XML_ERROR, "Unable to find a free port on virtio-serial controller %u", address->controller);
     }
     address = info->address.virtio_serial;
-    for (gsize i = 0; i < ports->dom->n_controllers; i++) {
-        const Controller *controller = ports->dom->controllers[i];
-
-        if (controller->type != CONTROLLER_TYPE_VIRTIO_SERIAL)
-            continue;
-        if (take_port(ports, address, controller->index, allow_zero))
+    for (guint i = 0; i < 256; i++)
+        if (take_port(ports, address, i, allow_zero))
             return true;
-    }
     while (domain_find_controller(ports->dom, CONTROLLER_TYPE_VIRTIO_SERIAL, index))
         index++;
     domain_add_controller(ports->dom, CONTROLLER_TYPE_VIRTIO_SERIAL, index, CONTROLLER_MODEL_UNSET);
@@ -154,8 +150,10 @@ domain_assign_virtio_serial(Domain *dom, GError **err)
     for (gsize i = 0; i < dom->n_channels; i++)
         if (dom->channels[i]->target.type == CHANNEL_TARGET_TYPE_VIRTIO && !note_port(&ports, &dom->channels[i]->info, err))
             return false;
+    /* a console without an address is left to the emulator */
     for (gsize i = 0; i < dom->n_consoles; i++)
         if (dom->consoles[i]->target_type == CONSOLE_TARGET_TYPE_VIRTIO &&
+            dom->consoles[i]->info.address.kind == ADDRESS_TYPE_VIRTIO_SERIAL &&
             !place_on_port(&ports, &dom->consoles[i]->info, true, err))
             return false;
     for (gsize i = 0; i < dom->n_channels; i++)

@@ -13,7 +13,7 @@ typedef struct {
     Domain *dom;
     const DomainFillHost *host;
     PciBuses *buses;
-    bool is_trial; /* first pass: nothing is written into the devices */
+    bool is_trial; /* first pass: only what a chipset prescribes is written into the devices */
 } Assign;
 
 /* An address of zeros, or none: please choose. */
@@ -200,12 +200,10 @@ connect_of(const Assign *assign, const DomainDevice *device)
 /* ---- giving addresses ---- */
 
 static void
-set_address(Assign *assign, DeviceInfo *info, const PciAddress *place)
+set_address(DeviceInfo *info, const PciAddress *place)
 {
     PciAddress *address;
 
-    if (assign->is_trial)
-        return;
     if (info->address.kind == ADDRESS_TYPE_UNSET)
         device_info_set_kind(info, ADDRESS_TYPE_PCI);
     address = info->address.pci;
@@ -222,7 +220,7 @@ give_fixed(Assign *assign, DeviceInfo *info, const PciAddress *place, guint conn
 {
     if (!pci_reserve(assign->buses, place, connect, true, err))
         return false;
-    set_address(assign, info, place);
+    set_address(info, place);
     return true;
 }
 
@@ -237,7 +235,8 @@ give_next(Assign *assign, DeviceInfo *info, guint connect, GError **err)
         connect &= ~(guint)PCI_HOTPLUGGABLE;
     if (!pci_reserve_next(assign->buses, connect, -1, &place, err))
         return false;
-    set_address(assign, info, &place);
+    if (!assign->is_trial)
+        set_address(info, &place);
     return true;
 }
 
@@ -278,9 +277,14 @@ place_primary_video(Assign *assign, guint slot, GError **err)
     Video *video = assign->dom->n_videos ? assign->dom->videos[0] : NULL;
     guint connect = video ? connect_of_video(assign->dom, video) : 0;
 
-    if (!connect || !wants_address(&video->info) || pci_slot_is_used(assign->buses, &place))
-        return !connect || give_next(assign, &video->info, connect & ~(guint)PCI_HOTPLUGGABLE, err);
-    return give_fixed(assign, &video->info, &place, PCI_ENDPOINTS, err);
+    if (!connect || !wants_address(&video->info))
+        return true;
+    if (!pci_slot_is_used(assign->buses, &place))
+        return give_fixed(assign, &video->info, &place, PCI_ENDPOINTS, err);
+    if (!pci_reserve_next(assign->buses, connect, -1, &place, err))
+        return false;
+    set_address(&video->info, &place);
+    return true;
 }
 
 static bool
@@ -451,7 +455,7 @@ give_to_controllers(Assign *assign, bool buses, GError **err)
 
             if (!pci_reserve_next(assign->buses, connect, function, &place, err))
                 return false;
-            set_address(assign, &controller->info, &place);
+            set_address(&controller->info, &place);
             continue;
         }
         if (!done && !give_next(assign, &controller->info, connect, err))
@@ -558,7 +562,8 @@ fill_target(Domain *dom, Controller *controller)
         if (!target->has_chassis)
             target->chassis = MIN(controller->index, 255);
         if (!target->has_port && address)
-            target->port = address->slot << 3 | address->function;
+            target->port = controller->model == CONTROLLER_MODEL_PCIE_ROOT_PORT ? address->slot << 3 | address->function
+                                                                                : address->slot;
         target->has_chassis = target->has_port = true;
         break;
     case CONTROLLER_MODEL_PCI_EXPANDER_BUS:
@@ -628,7 +633,7 @@ count_buses(Domain *dom, const DomainFillHost *host, int highest, GError **err)
     if (!buses || !run_pass(&assign, err))
         return false;
     /* a slot for the bridge that may be added later; without one there would be no way to grow */
-    if (domain_is_i440fx(dom) && !pci_reserve_next(buses, PCI_DEVICE, -1, &spare, err))
+    if (domain_is_i440fx(dom) && pci_has_room(buses, PCI_DEVICE) && !pci_reserve_next(buses, PCI_DEVICE, -1, &spare, err))
         return false;
     if (!give_to_all(&assign, err))
         return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* USB addresses: ports of controllers and hubs, given out breadth first; hubs are added when ports run out. */
+/* USB addresses: ports of controllers and hubs, given out from the root downwards; hubs are added when ports run out. */
 #define ERROR_DOMAIN VIR_FROM_DOMAIN
 #include "model/domain_rules.h"
 
@@ -161,19 +161,17 @@ take_written(UsbTree *tree, const DeviceInfo *info, bool is_hub, GError **err)
     return true;
 }
 
+/* The ports of the hub itself, then those of the hubs below it, first port first. */
 static char *
-free_port(UsbHub *hub, const char *path, guint depth, bool only_here)
+free_port(UsbHub *hub, const char *path, guint depth)
 {
-    if (only_here || depth == 0) {
-        for (guint port = 1; port <= hub->n_ports; port++)
-            if (!g_hash_table_contains(hub->taken, GUINT_TO_POINTER(port)))
-                return path ? g_strdup_printf("%s.%u", path, port) : g_strdup_printf("%u", port);
-        return NULL;
-    }
-    for (guint port = 1; port <= hub->n_ports; port++) {
+    for (guint port = 1; port <= hub->n_ports; port++)
+        if (!g_hash_table_contains(hub->taken, GUINT_TO_POINTER(port)))
+            return path ? g_strdup_printf("%s.%u", path, port) : g_strdup_printf("%u", port);
+    for (guint port = 1; depth + 1 < MAX_DEPTH && port <= hub->n_ports; port++) {
         UsbHub *below = g_hash_table_lookup(hub->below, GUINT_TO_POINTER(port));
         g_autofree char *here = path ? g_strdup_printf("%s.%u", path, port) : g_strdup_printf("%u", port);
-        char *found = below ? free_port(below, here, depth - 1, depth == 1) : NULL;
+        char *found = below ? free_port(below, here, depth + 1) : NULL;
 
         if (found)
             return found;
@@ -185,11 +183,8 @@ static char *
 find_port_on_bus(UsbTree *tree, guint bus)
 {
     UsbHub *root = g_hash_table_lookup(tree->buses, GUINT_TO_POINTER(bus));
-    char *port = NULL;
 
-    for (guint depth = 0; root && depth < MAX_DEPTH && !port; depth++)
-        port = free_port(root, NULL, depth, depth == 0);
-    return port;
+    return root ? free_port(root, NULL, 0) : NULL;
 }
 
 static bool
@@ -275,7 +270,7 @@ add_hubs(UsbTree *tree)
 
     if (tree->n_users <= tree->n_ports)
         return;
-    needed = (tree->n_users - tree->n_ports + HUB_PORTS - 2) / (HUB_PORTS - 1);
+    needed = (tree->n_users - tree->n_ports + HUB_PORTS - 1) / (HUB_PORTS - 1);
     for (gsize i = 0; i < needed; i++) {
         Hub *hub = hub_new();
 

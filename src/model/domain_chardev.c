@@ -72,6 +72,8 @@ fill_reconnect(const ChardevSource *source, GError **err)
         return true;
     if (!source->reconnect->has_timeout)
         return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR, "Missing required attribute 'timeout' in element 'reconnect'");
+    if (source->reconnect->timeout == 0)
+        return error_set(err, VIR_FROM_QEMU, VIR_ERR_INVALID_ARG, "chardev reconnect source timeout cannot be '0'");
     if (source->mode == CHARDEV_MODE_BIND)
         return fail(err, VIR_ERR_INTERNAL_ERROR, "chardev reconnect is possible only for connect mode");
     return true;
@@ -223,9 +225,41 @@ console_fill_defaults(Console *console, GError **err)
     return chardev_fill_defaults(&console->chardev, console->type, err);
 }
 
+/* Is @path the one that a start made up: .../domain-ID-NAME/TARGET? */
+static bool
+is_made_path(const char *path, const char *target)
+{
+    const char *slash = path && target ? strrchr(path, '/') : NULL;
+    const char *folder;
+
+    if (!slash || strcmp(slash + 1, target) != 0)
+        return false;
+    for (folder = slash; folder > path && folder[-1] != '/'; folder--)
+        ;
+    return folder > path && g_str_has_prefix(folder, "domain-") && slash - folder > (int)strlen("domain-");
+}
+
+/* The agent's socket is named at start; a reconnect has nobody to reach there. */
+static bool
+drop_made_path(Channel *channel, GError **err)
+{
+    const ChardevSource *source = channel->chardev.n_sources ? channel->chardev.sources[0] : NULL;
+
+    if (channel->type != CHARDEV_TYPE_UNIX || channel->target.type != CHANNEL_TARGET_TYPE_VIRTIO || !source)
+        return true;
+    if (source->path && !is_made_path(source->path, channel->target.name))
+        return true;
+    if (source->reconnect && source->reconnect->enabled)
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "chardev reconnect is possible only for connect mode");
+    drop_sources(&channel->chardev);
+    return true;
+}
+
 bool
 channel_fill_defaults(Channel *channel, GError **err)
 {
+    if (!drop_made_path(channel, err))
+        return false;
     if (!channel->target.type)
         return fail(err, VIR_ERR_XML_ERROR, "target type must be specified for channel device");
     if (channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO && !channel->target.name &&
@@ -256,8 +290,9 @@ redirdev_fill_defaults(Redirdev *redirdev, GError **err)
             int max_ = -1;                                                                                            \
             if ((list)[i_]->has_port && (list)[i_]->port >= 0)                                                        \
                 continue;                                                                                             \
-            for (gsize j_ = 0; j_ < i_; j_++)                                                                         \
-                max_ = MAX(max_, (list)[j_]->port);                                                                   \
+            for (gsize j_ = 0; j_ < (n); j_++)                                                                        \
+                if ((list)[j_]->has_port)                                                                             \
+                    max_ = MAX(max_, (list)[j_]->port);                                                                   \
             (list)[i_]->port = max_ + 1;                                                                              \
             (list)[i_]->has_port = true;                                                                              \
         }                                                                                                             \

@@ -37,12 +37,33 @@ place_of(Controller *const *list, gsize n, const Controller *controller)
     return place;
 }
 
+static bool
+is_companion(const Controller *controller)
+{
+    return controller->type == CONTROLLER_TYPE_USB &&
+           (controller->model == CONTROLLER_MODEL_ICH9_UHCI1 || controller->model == CONTROLLER_MODEL_ICH9_UHCI2 ||
+            controller->model == CONTROLLER_MODEL_ICH9_UHCI3);
+}
+
+static void
+fill_master(Controller *controller)
+{
+    if (!is_companion(controller) || controller->info.has_master_startport)
+        return;
+    controller->info.master_startport = controller->model == CONTROLLER_MODEL_ICH9_UHCI1   ? 0
+                                        : controller->model == CONTROLLER_MODEL_ICH9_UHCI2 ? 2
+                                                                                           : 4;
+    controller->info.has_master_startport = true;
+}
+
 void
 domain_sort_controllers(Domain *dom)
 {
     Controller **sorted = g_new0(Controller *, dom->n_controllers + 1);
     gsize n = 0;
 
+    for (gsize i = 0; i < dom->n_controllers; i++)
+        fill_master(dom->controllers[i]);
     for (gsize i = 0; i < dom->n_controllers; i++) {
         gsize place = place_of(sorted, n, dom->controllers[i]);
 
@@ -52,13 +73,6 @@ domain_sort_controllers(Domain *dom)
     }
     g_free(dom->controllers);
     dom->controllers = sorted;
-}
-
-static bool
-is_companion(const Controller *controller)
-{
-    return controller->model == CONTROLLER_MODEL_ICH9_UHCI1 || controller->model == CONTROLLER_MODEL_ICH9_UHCI2 ||
-           controller->model == CONTROLLER_MODEL_ICH9_UHCI3;
 }
 
 static guint
@@ -116,12 +130,7 @@ fill_usb(Controller *controller, const Domain *dom)
 {
     if (!controller->model && domain_is_x86(dom))
         controller->model = CONTROLLER_MODEL_PIIX3_UHCI;
-    if (is_companion(controller) && !controller->info.has_master_startport) {
-        controller->info.master_startport = controller->model == CONTROLLER_MODEL_ICH9_UHCI1   ? 0
-                                            : controller->model == CONTROLLER_MODEL_ICH9_UHCI2 ? 2
-                                                                                               : 4;
-        controller->info.has_master_startport = true;
-    }
+    fill_master(controller);
 }
 
 static void
@@ -211,24 +220,22 @@ ensure_for_disks(Domain *dom, ControllerType type)
 }
 
 static void
+ensure_for_port(Domain *dom, const DeviceAddress *address)
+{
+    guint index = address->kind == ADDRESS_TYPE_VIRTIO_SERIAL ? address->virtio_serial->controller : 0;
+
+    domain_ensure_controller(dom, CONTROLLER_TYPE_VIRTIO_SERIAL, index, CONTROLLER_MODEL_UNSET);
+}
+
+static void
 ensure_for_virtio_serial(Domain *dom)
 {
-    int max = -1;
-
-    for (gsize i = 0; i < dom->n_channels; i++) {
-        const DeviceAddress *address = &dom->channels[i]->info.address;
-
-        if (dom->channels[i]->target.type != CHANNEL_TARGET_TYPE_VIRTIO)
-            continue;
-        max = MAX(max, address->kind == ADDRESS_TYPE_VIRTIO_SERIAL ? (int)MIN(address->virtio_serial->controller, 255) : 0);
-    }
-    for (gsize i = 0; i < dom->n_consoles; i++) {
-        const DeviceAddress *address = &dom->consoles[i]->info.address;
-
+    for (gsize i = 0; i < dom->n_channels; i++)
+        if (dom->channels[i]->target.type == CHANNEL_TARGET_TYPE_VIRTIO)
+            ensure_for_port(dom, &dom->channels[i]->info.address);
+    for (gsize i = 0; i < dom->n_consoles; i++)
         if (dom->consoles[i]->target_type == CONSOLE_TARGET_TYPE_VIRTIO)
-            max = MAX(max, address->kind == ADDRESS_TYPE_VIRTIO_SERIAL ? (int)MIN(address->virtio_serial->controller, 255) : 0);
-    }
-    ensure_up_to(dom, CONTROLLER_TYPE_VIRTIO_SERIAL, max);
+            ensure_for_port(dom, &dom->consoles[i]->info.address);
 }
 
 /* Smartcards sit on numbered slots of a card reader; those without a place get the next. */

@@ -42,6 +42,9 @@ fill_mode(const Domain *dom, Cpu *cpu, const DomainMachine *machine)
     case CPU_MODE_MAXIMUM:
         if (!cpu->check)
             cpu->check = CPU_CHECK_NONE;
+        if (!cpu->migratable)
+            cpu->migratable = dom->type == VIRT_TYPE_KVM ? TRISTATE_ON : TRISTATE_OFF;
+        g_clear_pointer(&cpu->model.vendor_id, g_free);
         break;
     default:
         if (cpu->model.text)
@@ -53,7 +56,6 @@ fill_mode(const Domain *dom, Cpu *cpu, const DomainMachine *machine)
     cpu->match = CPU_MATCH_UNSET;
     cpu->model.fallback = CPU_FALLBACK_UNSET;
     g_clear_pointer(&cpu->model.text, g_free);
-    g_clear_pointer(&cpu->model.vendor_id, g_free);
 }
 
 static bool

@@ -51,7 +51,9 @@ filesystem_fill_defaults(Filesystem *fs, GError **err)
 
     if (!fs->target_dir)
         return fail(err, VIR_ERR_XML_ERROR, "no target specified for filesystem device");
-    if (is_shared && !fs->accessmode)
+    if (fs->source.socket) /* the other end decides */
+        fs->accessmode = FILESYSTEM_ACCESS_UNSET;
+    else if (is_shared && !fs->accessmode)
         fs->accessmode = FILESYSTEM_ACCESS_PASSTHROUGH;
     if (fs->multidevs == FILESYSTEM_MULTIDEVS_DEFAULT)
         fs->multidevs = FILESYSTEM_MULTIDEVS_UNSET;
@@ -110,7 +112,7 @@ rng_fill_defaults(Rng *rng, GError **err)
         if (backend->text)
             g_strstrip(backend->text);
         if (!backend->text || !backend->text[0])
-            set_string(&backend->text, "/dev/urandom");
+            set_string(&backend->text, "/dev/random");
         backend->type = CHARDEV_TYPE_UNSET;
         return true;
     default:
@@ -136,6 +138,16 @@ shmem_fill_defaults(Shmem *shmem, const DomainFillHost *host, GError **err)
         return fail(err, VIR_ERR_XML_ERROR, "shmem name cannot include '/' character");
     if (host && !shmem->model_type)
         shmem->model_type = SHMEM_MODEL_IVSHMEM;
+    if (host && shmem->model_type == SHMEM_MODEL_IVSHMEM_PLAIN && !shmem->has_size) {
+        shmem->size = 4;
+        shmem->has_size = true;
+    }
+    if (host && shmem->model_type == SHMEM_MODEL_IVSHMEM_DOORBELL) {
+        if (!shmem->msi)
+            shmem->msi = shmem_msi_new();
+        if (!shmem->msi->ioeventfd)
+            shmem->msi->ioeventfd = TRISTATE_ON;
+    }
     return true;
 }
 

@@ -14,6 +14,48 @@ prune_chain(BackingStore *store)
         disk_source_prune(store->type, &store->source);
 }
 
+#define HIDE_DEFAULT(member, value)                                                                                    \
+    if ((member) == (value))                                                                                          \
+    (member) = 0
+
+/* `default` is what a missing attribute says. */
+static void
+hide_defaults(Disk *disk)
+{
+    DiskDriver *driver = &disk->driver;
+
+    HIDE_DEFAULT(driver->cache, DISK_CACHE_DEFAULT);
+    HIDE_DEFAULT(driver->error_policy, DISK_ERROR_POLICY_DEFAULT);
+    HIDE_DEFAULT(driver->rerror_policy, DISK_ERROR_POLICY_DEFAULT);
+    HIDE_DEFAULT(driver->io, DISK_IO_DEFAULT);
+    HIDE_DEFAULT(driver->discard, DISK_DISCARD_DEFAULT);
+    HIDE_DEFAULT(disk->sgio, DISK_SGIO_DEFAULT);
+    HIDE_DEFAULT(disk->source.startup_policy, STARTUP_POLICY_DEFAULT);
+}
+
+static const guint default_ports[] = {
+    [NET_PROTOCOL_NBD] = 10809, [NET_PROTOCOL_SHEEPDOG] = 7000, [NET_PROTOCOL_GLUSTER] = 24007,
+    [NET_PROTOCOL_ISCSI] = 3260, [NET_PROTOCOL_HTTP] = 80,      [NET_PROTOCOL_HTTPS] = 443,
+    [NET_PROTOCOL_FTP] = 21,     [NET_PROTOCOL_FTPS] = 990,     [NET_PROTOCOL_TFTP] = 69,
+    [NET_PROTOCOL_SSH] = 22,     [NET_PROTOCOL_VXHS] = 9999,    [NET_PROTOCOL_NFS] = 0,
+};
+
+static void
+fill_ports(DiskSource *source)
+{
+    for (gsize i = 0; i < source->n_hosts; i++) {
+        SourceHost *host = source->hosts[i];
+
+        if (host->transport == HOST_TRANSPORT_TCP)
+            host->transport = HOST_TRANSPORT_UNSET;
+        if (host->transport == HOST_TRANSPORT_UNIX || (host->has_port && host->port) ||
+            source->protocol >= (int)G_N_ELEMENTS(default_ports) || !default_ports[source->protocol])
+            continue;
+        host->port = default_ports[source->protocol];
+        host->has_port = true;
+    }
+}
+
 static bool
 fill_target(Disk *disk, GError **err)
 {
@@ -67,7 +109,7 @@ fill_driver(Disk *disk, const DomainFillHost *host)
     if (disk->type == STORAGE_TYPE_VHOSTUSER)
         return;
     set_string(&disk->driver.name, disk->driver.name ? disk->driver.name : "qemu");
-    if (!disk->driver.type && (disk->type != STORAGE_TYPE_DIR))
+    if (!disk->driver.type && disk->type != STORAGE_TYPE_DIR && disk->type != STORAGE_TYPE_VOLUME)
         disk->driver.type = STORAGE_FORMAT_RAW;
     if (disk->type == STORAGE_TYPE_DIR)
         disk->driver.type = STORAGE_FORMAT_FAT;
@@ -90,7 +132,15 @@ disk_fill_defaults(Disk *disk, Domain *dom, const DomainFillHost *host, GError *
         disk_source_prune(disk->mirror->type, &disk->mirror->source);
     if (!fill_encryption(disk->encryption, host, err) || !fill_encryption(disk->source.encryption, host, err))
         return false;
+    for (BackingStore *store = disk->backing_store; store; store = store->backing_store)
+        if (!fill_encryption(store->source.encryption, host, err))
+            return false;
+    hide_defaults(disk);
     fill_driver(disk, host);
+    if (host)
+        fill_ports(&disk->source);
+    if (disk->type == STORAGE_TYPE_VHOSTUSER && !disk->snapshot)
+        disk->snapshot = DISK_SNAPSHOT_MODE_NO;
     if (disk->info.address.kind == ADDRESS_TYPE_UNSET)
         return disk_assign_drive_address(disk, dom, err);
     return true;

@@ -15,11 +15,23 @@ has_listens(GraphicsType type)
     return type == GRAPHICS_TYPE_VNC || type == GRAPHICS_TYPE_RDP || type == GRAPHICS_TYPE_SPICE;
 }
 
+/* A VNC socket is the only place that is listened at. */
+static void
+listen_at_socket(Graphics *graphics)
+{
+    for (gsize i = 0; i < graphics->n_listens; i++)
+        graphics_listen_free(graphics->listens[i]);
+    graphics->n_listens = 0;
+}
+
 static bool
 fill_first_listen(Graphics *graphics, GError **err)
 {
     GraphicsListen *listen;
 
+    if (graphics->type == GRAPHICS_TYPE_VNC && graphics->socket && graphics->n_listens &&
+        graphics->listens[0]->type != GRAPHICS_LISTEN_TYPE_SOCKET)
+        listen_at_socket(graphics);
     if (graphics->n_listens == 0) {
         listen = graphics_listen_new();
         if (graphics->type == GRAPHICS_TYPE_VNC && graphics->socket) {
@@ -281,28 +293,32 @@ domain_fill_videos(Domain *dom, const DomainFillHost *host, GError **err)
 
 /* ---- audio ---- */
 
+/* SPICE carries sound itself, VNC does without; other displays leave it to the emulator's own defaults. */
 static AudioType
 default_audio_type(const Domain *dom)
 {
+    AudioType type = dom->n_graphics ? AUDIO_TYPE_UNSET : AUDIO_TYPE_NONE;
+
     for (gsize i = 0; i < dom->n_graphics; i++) {
         if (dom->graphics[i]->type == GRAPHICS_TYPE_SPICE)
             return AUDIO_TYPE_SPICE;
-        if (dom->graphics[i]->type == GRAPHICS_TYPE_DBUS)
-            return AUDIO_TYPE_DBUS;
+        if (dom->graphics[i]->type == GRAPHICS_TYPE_VNC)
+            type = AUDIO_TYPE_NONE;
     }
-    return AUDIO_TYPE_NONE;
+    return type;
 }
 
 bool
 domain_fill_audio(Domain *dom, GError **err)
 {
+    AudioType type = default_audio_type(dom);
     Audio *audio;
 
-    if (dom->n_audios)
+    if (dom->n_audios || !type)
         return true;
     audio = audio_new();
     audio->id = 1;
-    audio->type = default_audio_type(dom);
+    audio->type = type;
     list_append(dom->audios, dom->n_audios, audio);
     return true;
 }

@@ -16,9 +16,8 @@ hostdev_fill_defaults(Hostdev *hostdev, Domain *dom, const DomainFillHost *host,
         hostdev->managed = TRISTATE_NO;
     if (hostdev->mode != HOSTDEV_MODE_SUBSYSTEM)
         hostdev->managed = TRISTATE_UNSET;
-    if (host && hostdev->source.kind == HOSTDEV_TYPE_PCI &&
-        (!hostdev->driver_name || hostdev->driver_name == HOSTDEV_DRIVER_NAME_DEFAULT))
-        hostdev->driver_name = HOSTDEV_DRIVER_NAME_VFIO;
+    if (hostdev->driver_name == HOSTDEV_DRIVER_NAME_DEFAULT)
+        hostdev->driver_name = HOSTDEV_DRIVER_NAME_UNSET;
     if (hostdev->source.kind == HOSTDEV_TYPE_MDEV && hostdev->model == HOSTDEV_MODEL_VFIO_PCI && !hostdev->display && host)
         hostdev->display = TRISTATE_OFF;
     return true;

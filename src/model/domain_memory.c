@@ -112,11 +112,30 @@ complete_distances(CpuNuma *numa)
     }
 }
 
+/* Processors that no cell names belong to the first. */
+static void
+take_the_rest(Domain *dom)
+{
+    const CpuNuma *numa = &dom->cpu.numa;
+    NumaCell *first = numa->cells[0];
+
+    for (guint cpu = 0; cpu < dom->vcpu.text && cpu < BITMAP_MAX_BITS; cpu++) {
+        bool named = false;
+
+        for (gsize i = 0; i < numa->n_cells; i++)
+            named = named || (numa->cells[i]->cpus && bitmap_has(numa->cells[i]->cpus, cpu));
+        if (named)
+            continue;
+        if (!first->cpus)
+            first->cpus = bitmap_new();
+        bitmap_set(first->cpus, cpu, true);
+    }
+}
+
 static bool
 fill_cells(Domain *dom, guint64 *sum_kib, GError **err)
 {
     CpuNuma *numa = &dom->cpu.numa;
-    gsize with_cpus = 0;
 
     if (!order_cells(numa, err) || !fill_distances(numa, err))
         return false;
@@ -125,20 +144,14 @@ fill_cells(Domain *dom, guint64 *sum_kib, GError **err)
         NumaCell *cell = numa->cells[i];
 
         *sum_kib += cell->memory;
-        if (cell->cpus && !bitmap_is_empty(cell->cpus))
-            with_cpus++;
-        else
+        if (cell->cpus && bitmap_is_empty(cell->cpus))
             g_clear_pointer(&cell->cpus, bitmap_free);
         for (gsize j = 0; cell->cpus && j < i; j++)
             if (numa->cells[j]->cpus && bitmap_overlaps(cell->cpus, numa->cells[j]->cpus))
                 return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "NUMA cells %zu and %zu have overlapping vCPU ids", j, i);
     }
-    /* the only cell has all processors when it names none */
-    if (numa->n_cells && !with_cpus) {
-        numa->cells[0]->cpus = bitmap_new();
-        for (guint i = 0; i < dom->vcpu.text; i++)
-            bitmap_set(numa->cells[0]->cpus, i, true);
-    }
+    if (numa->n_cells)
+        take_the_rest(dom);
     return true;
 }
 
@@ -218,8 +231,10 @@ domain_fill_vcpus(Domain *dom, GError **err)
     if (vcpu->has_current && vcpu->current == vcpu->text)
         vcpu->has_current = false;
     if (!vcpu->placement)
-        vcpu->placement = dom->numatune.memory.placement == NUMA_PLACEMENT_AUTO && !vcpu->cpuset ? VCPU_PLACEMENT_AUTO
-                                                                                                 : VCPU_PLACEMENT_STATIC;
+        vcpu->placement = VCPU_PLACEMENT_STATIC;
+    if (dom->numatune.memory.placement == NUMA_PLACEMENT_AUTO && !vcpu->cpuset && !dom->cputune.n_vcpupins &&
+        !dom->cputune.emulatorpin_cpuset)
+        vcpu->placement = VCPU_PLACEMENT_AUTO;
     if (vcpu->placement == VCPU_PLACEMENT_AUTO)
         g_clear_pointer(&vcpu->cpuset, bitmap_free);
     return fill_vcpu_entries(dom, err);

@@ -148,6 +148,24 @@ has_model_characters_only(const char *model)
     return strspn(model, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == strlen(model);
 }
 
+/* Only virtio cards have a back end to tune. */
+static void
+prune_driver(Interface *net)
+{
+    NetDriver *driver = &net->driver;
+
+    if (net->model_type && !g_str_has_prefix(net->model_type, "virtio") && net->type != NET_TYPE_HOSTDEV) {
+        NetDriver *empty = net_driver_new(), held = *driver;
+
+        *driver = *empty;
+        *empty = held;
+        net_driver_free(empty);
+        g_clear_pointer(&net->backend.vhost, g_free);
+    }
+    if (driver->has_queues && driver->queues <= 1)
+        driver->has_queues = false;
+}
+
 bool
 interface_fill_defaults(Interface *net, Domain *dom, const DomainFillHost *host, GError **err)
 {
@@ -157,7 +175,7 @@ interface_fill_defaults(Interface *net, Domain *dom, const DomainFillHost *host,
     if (net->model_type && !has_model_characters_only(net->model_type))
         return fail(err, VIR_ERR_INVALID_ARG, "Model name contains invalid characters");
     if (host && !net->model_type && net->type != NET_TYPE_HOSTDEV && domain_is_x86(dom))
-        net->model_type = g_strdup("rtl8139");
+        net->model_type = g_strdup(net->type == NET_TYPE_VDPA ? "virtio" : "rtl8139");
     fill_families(net->ips, net->n_ips, net->routes, net->n_routes);
     fill_families(net->source.ips, net->source.n_ips, net->source.routes, net->source.n_routes);
     if (net->type == NET_TYPE_HOSTDEV && !net->managed)
@@ -165,6 +183,11 @@ interface_fill_defaults(Interface *net, Domain *dom, const DomainFillHost *host,
     if (net->type != NET_TYPE_HOSTDEV)
         net->managed = TRISTATE_UNSET;
     drop_own_target(net);
+    prune_driver(net);
+    if (net->has_coalesce_rx_frames_max && net->coalesce_rx_frames_max == 0)
+        net->has_coalesce_rx_frames_max = false;
+    if (net->filterref && net->type != NET_TYPE_NETWORK && net->type != NET_TYPE_BRIDGE && net->type != NET_TYPE_ETHERNET)
+        g_clear_pointer(&net->filterref, net_filter_ref_free);
     fill_virtual_port(net);
     return true;
 }

@@ -84,6 +84,26 @@ fill_features(Features *features)
         features->kvm.dirty_ring.has_size = false;
 }
 
+/* Enrolled keys make sense with secure boot only. */
+static void
+fill_firmware_features(Os *os)
+{
+    bool enrolled = false;
+    OsFirmwareFeature *secure;
+
+    for (gsize i = 0; i < os->n_firmware_features; i++) {
+        if (os->firmware_features[i]->name == OS_FIRMWARE_FEATURE_NAME_SECURE_BOOT)
+            return;
+        enrolled = enrolled || os->firmware_features[i]->enabled;
+    }
+    if (!enrolled)
+        return;
+    secure = os_firmware_feature_new();
+    secure->name = OS_FIRMWARE_FEATURE_NAME_SECURE_BOOT;
+    secure->enabled = true;
+    list_append(os->firmware_features, os->n_firmware_features, secure);
+}
+
 bool
 domain_fill_os(Domain *dom, GError **err)
 {
@@ -91,6 +111,9 @@ domain_fill_os(Domain *dom, GError **err)
 
     if (os->type == OS_TYPE_UNSET)
         return fail(err, VIR_ERR_OS_TYPE, NULL);
+    if (!os->firmware && !os->loader.type && os->loader.text)
+        os->loader.type = LOADER_TYPE_ROM;
+    fill_firmware_features(os);
     if (os->bootmenu_enable != TRISTATE_YES)
         os->has_bootmenu_timeout = false;
     if (os->nvram && os->nvram->type)
@@ -135,11 +158,9 @@ check_loader(const Os *os, GError **err)
     const OsLoader *loader = &os->loader;
 
     if (os->firmware) {
-        if (loader->text)
-            return true;
-        if (loader->type)
+        if (loader->type || loader->text)
             return fail(err, VIR_ERR_XML_DETAIL, "loader attribute 'type' cannot be specified when firmware autoselection is enabled");
-        if (loader->secure == TRISTATE_YES || loader->secure == TRISTATE_NO)
+        if (loader->secure == TRISTATE_NO)
             return fail(err, VIR_ERR_XML_DETAIL,
                         "loader attribute 'secure' cannot be specified when firmware autoselection is enabled");
         if (loader->readonly)
@@ -148,12 +169,14 @@ check_loader(const Os *os, GError **err)
         if (os->nvram && os->firmware != OS_FIRMWARE_EFI)
             return fail(err, VIR_ERR_XML_DETAIL, "firmware type '%s' does not support nvram",
                         os_firmware_to_string(os->firmware));
+        if (loader->stateless == TRISTATE_NO && os->firmware != OS_FIRMWARE_EFI)
+            return fail(err, VIR_ERR_XML_DETAIL, "Only EFI firmware permits NVRAM");
         return true;
     }
     if (os->n_firmware_features)
         return fail(err, VIR_ERR_XML_DETAIL,
                     "cannot use feature-based firmware autoselection when firmware autoselection is disabled");
-    if (os->nvram && loader->type != LOADER_TYPE_PFLASH)
+    if ((os->nvram || loader->stateless == TRISTATE_NO) && loader->type != LOADER_TYPE_PFLASH)
         return fail(err, VIR_ERR_XML_DETAIL, "Only EFI firmware permits NVRAM");
     return true;
 }

@@ -15,11 +15,12 @@ static const struct {
 } bus_kinds[] = {
     {CONTROLLER_MODEL_PCI_ROOT, PCI_DEVICE | PCI_BRIDGE | PCI_EXPANDER | PCI_HOTPLUGGABLE, 1, 31, 0},
     {CONTROLLER_MODEL_PCI_BRIDGE, PCI_DEVICE | PCI_BRIDGE | PCI_HOTPLUGGABLE, 1, 31, PCI_BRIDGE},
-    {CONTROLLER_MODEL_PCI_EXPANDER_BUS, PCI_DEVICE | PCI_BRIDGE, 0, 31, PCI_EXPANDER},
+    {CONTROLLER_MODEL_PCI_EXPANDER_BUS, PCI_DEVICE | PCI_BRIDGE | PCI_HOTPLUGGABLE, 0, 31, PCI_EXPANDER},
     {CONTROLLER_MODEL_PCIE_ROOT,
      PCIE_DEVICE | PCIE_ROOT_PORT | DMI_TO_PCI_BRIDGE | PCIE_TO_PCI_BRIDGE | PCIE_EXPANDER, 1, 31, 0},
     {CONTROLLER_MODEL_DMI_TO_PCI_BRIDGE, PCI_DEVICE | PCI_BRIDGE, 0, 31, DMI_TO_PCI_BRIDGE},
-    {CONTROLLER_MODEL_PCIE_TO_PCI_BRIDGE, PCI_DEVICE | PCI_BRIDGE | PCI_HOTPLUGGABLE, 1, 31, PCIE_TO_PCI_BRIDGE},
+    {CONTROLLER_MODEL_PCIE_TO_PCI_BRIDGE, PCI_DEVICE | PCI_BRIDGE | PCI_HOTPLUGGABLE, 1, 31,
+     PCIE_TO_PCI_BRIDGE | PCI_HOTPLUGGABLE},
     {CONTROLLER_MODEL_PCIE_ROOT_PORT, PCIE_DEVICE | PCIE_UPSTREAM_PORT | PCIE_TO_PCI_BRIDGE | PCI_HOTPLUGGABLE, 0, 0,
      PCIE_ROOT_PORT | PCI_SHARES_SLOT},
     {CONTROLLER_MODEL_PCIE_SWITCH_UPSTREAM_PORT, PCIE_DOWNSTREAM_PORT, 0, 31, PCIE_UPSTREAM_PORT},
@@ -224,8 +225,8 @@ find_on_bus(const PciBus *bus, guint connect, int function, PciAddress *found)
     return false;
 }
 
-static bool
-has_room_for(const PciBuses *buses, guint connect)
+bool
+pci_has_room(const PciBuses *buses, guint connect)
 {
     PciAddress place = {0};
 
@@ -244,7 +245,7 @@ pci_grow(PciBuses *buses, guint connect, guint more, GError **err)
     if (connect & (PCI_DEVICE | PCI_BRIDGE)) {
         if (!buses->has_pcie_root)
             model = CONTROLLER_MODEL_PCI_BRIDGE;
-        else if (has_room_for(buses, PCI_BRIDGE))
+        else if (pci_has_room(buses, PCI_BRIDGE))
             model = CONTROLLER_MODEL_PCI_BRIDGE;
         else
             model = CONTROLLER_MODEL_PCIE_TO_PCI_BRIDGE;
