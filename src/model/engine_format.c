@@ -462,6 +462,18 @@ model_format_to(GString *out, const ModelType *type, const void *self, ModelForm
     write_element(&format, &element, type, self);
 }
 
+bool
+model_prints_nothing(const ModelType *type, const void *self)
+{
+    const ModelFormatFlags all = MODEL_FORMAT_SECURE | MODEL_FORMAT_STATUS;
+    g_autoptr(GString) out = g_string_new(NULL);
+    Format format = { .out = out, .flags = all };
+    const Element element = { .name = "x" };
+
+    write_element(&format, &element, type, self);
+    return out->len == 0;
+}
+
 char *
 model_format(const ModelType *type, const void *self, ModelFormatFlags flags)
 {

@@ -391,11 +391,51 @@ parse_scalar_child(Parse *parse, const ModelField *field, void *self, xmlNode *n
     return parse_scalar(parse, node, field, NULL, text, self);
 }
 
+/* Would nothing be printed for @self? */
+static bool
+is_void(const ModelType *type, const void *self)
+{
+    void *fresh = model_new(type);
+    bool is_fresh = model_equal(type, self, fresh);
+
+    model_free(type, fresh);
+    return is_fresh && model_prints_nothing(type, self);
+}
+
+/* An optional struct that says nothing counts as absent, as it could not be told from absent once printed. */
+static void
+drop_void(const ModelType *type, void **pointer)
+{
+    if (*pointer && is_void(type, *pointer)) {
+        model_free(type, *pointer);
+        *pointer = NULL;
+    }
+}
+
+static bool
+parse_struct(Parse *parse, const ModelField *field, void *member, xmlNode *node)
+{
+    const ModelField *branch;
+
+    if (is_object_pointer(field)) {
+        if (!parse_element(parse, field->of, *(void **)member = model_new(field->of), node))
+            return false;
+        if (!(field->words & (MODEL_ALWAYS | MODEL_OPEN)))
+            drop_void(field->of, member);
+        return true;
+    }
+    if (!parse_element(parse, field->of, member, node))
+        return false;
+    branch = field->kind == MODEL_UNION ? model_branch(field->of, *union_kind(member)) : NULL;
+    if (branch && branch->kind == MODEL_OBJECT && !(field->words & (MODEL_ALWAYS | MODEL_OPEN)))
+        drop_void(branch->of, member_at(member, branch));
+    return true;
+}
+
 /* @node is the child that @field asks for. */
 static bool
 parse_child(Parse *parse, const ModelField *field, void *self, xmlNode *node)
 {
-    void *member = member_at(self, field);
     void *entry;
 
     if (!is_read(parse, field))
@@ -409,9 +449,7 @@ parse_child(Parse *parse, const ModelField *field, void *self, xmlNode *node)
         append_pointer(field, self, entry);
         return parse_element(parse, field->of, entry, node);
     }
-    if (is_object_pointer(field))
-        return parse_element(parse, field->of, *(void **)member = model_new(field->of), node);
-    return parse_element(parse, field->of, member, node);
+    return parse_struct(parse, field, member_at(self, field), node);
 }
 
 /* @node is a child of an element that may hold the branches of a `by element` union. */
@@ -539,9 +577,10 @@ static bool
 parse_element(Parse *parse, const ModelType *type, void *self, xmlNode *node)
 {
     Seen seen = { 0 };
+    bool has_content = false;
     guint index;
 
-    if (!parse_attributes(parse, type, self, node) || !parse_content_text(parse, type, self, node))
+    if (!parse_attributes(parse, type, self, node))
         return false;
     for (xmlNode *child = node->children; child; child = child->next) {
         bool was_taken = false;
@@ -549,7 +588,11 @@ parse_element(Parse *parse, const ModelType *type, void *self, xmlNode *node)
         index = 0;
         if (child->type == XML_ELEMENT_NODE && !hand_child(parse, type, self, child, &seen, &index, &was_taken))
             return false;
+        has_content |= was_taken;
     }
+    /* an element holds known children or text: between children, text says nothing */
+    if (!has_content && !parse_content_text(parse, type, self, node))
+        return false;
     index = 0;
     return check_required(parse, type, self, node, &seen, &index);
 }

@@ -51,6 +51,8 @@ has_pointers(const ModelField *field)
 
 gsize model_scalar_size(ModelKind kind);
 void model_init(const ModelType *type, void *self);
+/* Is there nothing to print inside an element of this type, whatever the flags? (engine_format.c) */
+bool model_prints_nothing(const ModelType *type, const void *self);
 /* Free what @self owns; not @self. */
 void model_clear(const ModelType *type, void *self);
 
