@@ -15,6 +15,7 @@
 typedef struct {
     const char *machine;     /* canonical name: pc-q35-7.2 for q35; the default machine for none */
     const char *default_cpu; /* CPU model of a guest that asks for none, such as qemu64 */
+    bool cpu_is_migratable;  /* host-passthrough leaves out what cannot be migrated unless told otherwise */
 } DomainMachine;
 
 typedef struct DomainFillHost DomainFillHost;
@@ -27,7 +28,7 @@ struct DomainFillHost {
     /* Is this PCI device of the host an Express one? NULL: unknown, plain PCI is assumed. */
     bool (*is_pci_express)(const DomainFillHost *host, const HostPciAddress *address);
     const char *vnc_listen, *spice_listen; /* configured defaults, NULL = 127.0.0.1 */
-    bool has_usb_disabled;                 /* reserved for emulators built without USB */
+    const char *nvram_dir; /* where a guest's variables are kept when it names no file; NULL: it has to */
     void *opaque;
 };
 

@@ -41,6 +41,16 @@ device_info_set_kind(DeviceInfo *info, AddressType kind)
     }
 }
 
+void
+device_info_drop_address(DeviceInfo *info)
+{
+    DeviceAddress *none = device_address_new(), held = info->address;
+
+    info->address = *none;
+    *none = held;
+    device_address_free(none);
+}
+
 PciAddress *
 device_info_pci(const DeviceInfo *info)
 {

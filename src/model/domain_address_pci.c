@@ -13,6 +13,7 @@ typedef struct {
     Domain *dom;
     const DomainFillHost *host;
     PciBuses *buses;
+    GPtrArray *lent; /* devices that have an address for the first pass only */
     bool is_trial; /* first pass: only what a chipset prescribes is written into the devices */
 } Assign;
 
@@ -369,6 +370,8 @@ give_companion(Assign *assign, Controller *controller, bool *done, GError **err)
     place.multifunction = function == 0 ? TRISTATE_ON : TRISTATE_UNSET;
     place.zpci = NULL;
     *done = true;
+    if (there && assign->is_trial && controller->info.address.kind == ADDRESS_TYPE_UNSET)
+        g_ptr_array_add(assign->lent, &controller->info);
     return give_fixed(assign, &controller->info, &place, PCI_ENDPOINTS, err);
 }
 
@@ -436,6 +439,15 @@ place_q35(Assign *assign, GError **err)
             return false;                                                                                             \
     }
 
+/* Companions look for the slot of their master, in the first pass too; it gets its final place in the second. */
+static void
+lend_address(Assign *assign, DeviceInfo *info, const PciAddress *place)
+{
+    if (assign->is_trial && info->address.kind == ADDRESS_TYPE_UNSET)
+        g_ptr_array_add(assign->lent, info);
+    set_address(info, place);
+}
+
 static bool
 give_to_controllers(Assign *assign, bool buses, GError **err)
 {
@@ -455,7 +467,7 @@ give_to_controllers(Assign *assign, bool buses, GError **err)
 
             if (!pci_reserve_next(assign->buses, connect, function, &place, err))
                 return false;
-            set_address(&controller->info, &place);
+            lend_address(assign, &controller->info, &place);
             continue;
         }
         if (!done && !give_next(assign, &controller->info, connect, err))
@@ -627,7 +639,8 @@ static bool
 count_buses(Domain *dom, const DomainFillHost *host, int highest, GError **err)
 {
     g_autoptr(PciBuses) buses = pci_buses_new(dom, highest + 1, true, err);
-    Assign assign = {dom, host, buses, true};
+    g_autoptr(GPtrArray) lent = g_ptr_array_new();
+    Assign assign = {dom, host, buses, lent, true};
     PciAddress spare = {0};
 
     if (!buses || !run_pass(&assign, err))
@@ -641,6 +654,8 @@ count_buses(Domain *dom, const DomainFillHost *host, int highest, GError **err)
     if (highest <= 0 && buses->n_buses > (guint)highest + 1 && buses->has_pcie_root &&
         !pci_reserve_next(buses, PCIE_DEVICE | PCI_HOTPLUGGABLE, -1, &spare, err))
         return false;
+    for (guint i = 0; i < lent->len; i++)
+        device_info_drop_address(lent->pdata[i]);
     for (guint i = 1; i < buses->n_buses; i++)
         domain_ensure_controller(dom, CONTROLLER_TYPE_PCI, i, buses->buses[i].model);
     return true;
@@ -651,7 +666,7 @@ domain_assign_pci(Domain *dom, const DomainFillHost *host, GError **err)
 {
     g_autoptr(PciBuses) buses = NULL;
     int highest = highest_bus(dom);
-    Assign assign = {dom, host, NULL, false};
+    Assign assign = {dom, host, NULL, NULL, false};
 
     if (highest < 0)
         return true;
@@ -672,7 +687,7 @@ bool
 domain_assign_pci_device(Domain *dom, const DomainFillHost *host, const DomainDevice *device, GError **err)
 {
     g_autoptr(PciBuses) buses = NULL;
-    Assign assign = {dom, host, NULL, false};
+    Assign assign = {dom, host, NULL, NULL, false};
 
     if (highest_bus(dom) < 0)
         return true;

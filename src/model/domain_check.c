@@ -119,7 +119,7 @@ bool
 domain_check_all(const Domain *dom, const ModelRules *rules, GError **err)
 {
     if (!check_disks(dom, err) || !check_chardevs(dom, err) || !check_videos(dom, err) || !check_audios(dom, err) ||
-        !check_seclabels(dom, err) || !domain_check_controllers(dom, err))
+        !check_seclabels(dom, err) || !domain_check_memory(dom, err))
         return false;
     for (gsize i = 0; i < dom->n_hostdevs; i++)
         if (!hostdev_check_valid(dom->hostdevs[i], dom, err))

@@ -43,7 +43,7 @@ fill_mode(const Domain *dom, Cpu *cpu, const DomainMachine *machine)
         if (!cpu->check)
             cpu->check = CPU_CHECK_NONE;
         if (!cpu->migratable)
-            cpu->migratable = dom->type == VIRT_TYPE_KVM ? TRISTATE_ON : TRISTATE_OFF;
+            cpu->migratable = machine->cpu_is_migratable ? TRISTATE_ON : TRISTATE_OFF;
         g_clear_pointer(&cpu->model.vendor_id, g_free);
         break;
     default:

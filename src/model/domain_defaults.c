@@ -20,6 +20,7 @@ domain_fill_platform(Domain *dom, const DomainFillHost *host, GError **err)
     if (!host->find_machine(host, dom, &machine, err))
         return false;
     set_string(&dom->os.machine, machine.machine);
+    domain_fill_nvram(dom, host);
     return domain_fill_cpu(dom, &machine, err);
 }
 

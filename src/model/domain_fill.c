@@ -143,9 +143,15 @@ static bool
 fill_before_devices(Domain *dom, const DomainFillHost *host, GError **err)
 {
     domain_sort_controllers(dom);
-    if (!domain_fill_os(dom, err) || !domain_fill_vcpus(dom, err) || !domain_fill_tuning(dom, err) ||
-        !domain_fill_chardev_ports(dom, err) || !domain_fill_consoles(dom, err))
+    for (gsize i = 0; i < dom->n_tpms; i++)
+        if (!dom->tpms[i]->backend.type)
+            return fail(err, VIR_ERR_XML_ERROR, "missing TPM device backend");
+    if (!domain_fill_os(dom, err) || !domain_fill_vcpus(dom, err) || !domain_fill_memory(dom, err) ||
+        !domain_fill_tuning(dom, err) || !domain_fill_chardev_ports(dom, err) || !domain_fill_consoles(dom, err))
         return false;
+    if (dom->redirfilter && !redirfilter_fill_defaults(dom->redirfilter, err))
+        return false;
+    domain_fill_seclabels(dom, host);
     domain_fill_controller_indexes(dom);
     if (!host)
         return true;
@@ -156,11 +162,11 @@ static bool
 fill_after_devices(Domain *dom, const DomainFillHost *host, GError **err)
 {
     domain_sort_disks(dom);
-    if (!domain_fill_memory(dom, err))
-        return false;
     domain_fill_boot(dom);
     if (!domain_fill_inputs(dom, err) || !domain_fill_implicit_controllers(dom, err) || !domain_fill_videos(dom, host, err) ||
         (host && !domain_fill_audio(dom, err)))
+        return false;
+    if (!domain_check_controllers(dom, err))
         return false;
     if (host && !domain_assign_addresses(dom, host, err))
         return false;

@@ -23,6 +23,65 @@ hostdev_fill_defaults(Hostdev *hostdev, Domain *dom, const DomainFillHost *host,
     return true;
 }
 
+/* Filters print numbers as four hex digits or leave them out; a version is major.minor, two digits each. */
+static bool
+fill_filter_number(char **text, guint max, GError **err)
+{
+    guint64 value;
+    char *end = NULL;
+
+    if (!*text)
+        return true;
+    if (strcmp(*text, "-1") == 0) {
+        g_clear_pointer(text, g_free);
+        return true;
+    }
+    value = g_ascii_strtoull(*text, &end, 0);
+    if (end == *text || *end || value > max)
+        return fail(err, VIR_ERR_XML_ERROR, "Cannot parse USB filter number %s", *text);
+    g_free(*text);
+    *text = g_strdup_printf(max > 0xff ? "0x%04X" : "0x%02X", (guint)value);
+    return true;
+}
+
+static bool
+fill_filter_version(char **text, GError **err)
+{
+    const char *dot;
+    gsize digits;
+
+    if (!*text)
+        return true;
+    if (strcmp(*text, "-1") == 0) {
+        g_clear_pointer(text, g_free);
+        return true;
+    }
+    dot = strchr(*text, '.');
+    digits = dot ? strspn(dot + 1, "0123456789") : 0;
+    if (!dot || digits < 1 || digits > 2 || dot[1 + digits] || strspn(*text, "0123456789") != (gsize)(dot - *text))
+        return fail(err, VIR_ERR_XML_ERROR, "Cannot parse USB device version %s", *text);
+    if (digits == 1) {
+        char *padded = g_strconcat(*text, "0", NULL);
+
+        g_free(*text);
+        *text = padded;
+    }
+    return true;
+}
+
+bool
+redirfilter_fill_defaults(Redirfilter *filter, GError **err)
+{
+    for (gsize i = 0; i < filter->n_usbdevs; i++) {
+        RedirfilterUsbdev *usbdev = filter->usbdevs[i];
+
+        if (!fill_filter_number(&usbdev->class, 0xff, err) || !fill_filter_number(&usbdev->vendor, 0xffff, err) ||
+            !fill_filter_number(&usbdev->product, 0xffff, err) || !fill_filter_version(&usbdev->version, err))
+            return false;
+    }
+    return true;
+}
+
 static bool
 same_pci(const HostPciAddress *a, const HostPciAddress *b)
 {

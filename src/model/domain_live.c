@@ -40,12 +40,27 @@ drop_live_chain(BackingStore *store)
 }
 
 static void
+drop_skipped_labels(DiskSource *source)
+{
+    gsize kept = 0;
+
+    for (gsize i = 0; i < source->n_seclabels; i++) {
+        if (source->seclabels[i]->labelskip == TRISTATE_YES)
+            device_seclabel_free(source->seclabels[i]);
+        else
+            source->seclabels[kept++] = source->seclabels[i];
+    }
+    source->n_seclabels = kept;
+}
+
+static void
 drop_live_disks(Domain *dom)
 {
     for (gsize i = 0; i < dom->n_disks; i++) {
         Disk *disk = dom->disks[i];
 
         disk->source.has_index = false;
+        drop_skipped_labels(&disk->source);
         g_clear_pointer(&disk->source.private_data, source_private_free);
         g_clear_pointer(&disk->private_data, disk_private_free);
         g_clear_pointer(&disk->mirror, disk_mirror_free);
@@ -102,6 +117,15 @@ drop_live_interfaces(Domain *dom)
     }
 }
 
+/* A dynamic label is made at each start. */
+static void
+drop_made_label(Seclabel *label)
+{
+    g_clear_pointer(&label->imagelabel, g_free);
+    if (label->type == SECLABEL_TYPE_DYNAMIC)
+        g_clear_pointer(&label->label, g_free);
+}
+
 void
 domain_drop_live(Domain *dom)
 {
@@ -112,7 +136,7 @@ domain_drop_live(Domain *dom)
     drop_live_graphics(dom);
     drop_live_interfaces(dom);
     for (gsize i = 0; i < dom->n_seclabels; i++)
-        g_clear_pointer(&dom->seclabels[i]->imagelabel, g_free);
+        drop_made_label(dom->seclabels[i]);
     for (gsize i = 0; i < dom->n_memory_devices; i++)
         dom->memory_devices[i]->target.has_current = false;
 }

@@ -177,6 +177,41 @@ domain_fill_memory(Domain *dom, GError **err)
     return true;
 }
 
+/* Pages without a nodeset are for all nodes: there is one such size. */
+static bool
+check_huge_pages(const Domain *dom, GError **err)
+{
+    const HugePages *pages = dom->memory_backing.hugepages;
+    const HugePage *master = NULL;
+
+    for (gsize i = 0; pages && i < pages->n_pages; i++) {
+        const HugePage *page = pages->pages[i];
+
+        if (page->nodeset && dom->cpu.numa.n_cells) {
+            int last = bitmap_last(page->nodeset);
+
+            for (int node = bitmap_next(page->nodeset, -1); node >= 0 && last >= (int)dom->cpu.numa.n_cells;
+                 node = bitmap_next(page->nodeset, node))
+                if (node >= (int)dom->cpu.numa.n_cells)
+                    return fail(err, VIR_ERR_XML_DETAIL, "hugepages: node %d not found", node);
+            continue;
+        }
+        if (page->nodeset && bitmap_last(page->nodeset) > 0)
+            return fail(err, VIR_ERR_XML_DETAIL, "hugepages: node %d not found", bitmap_next(page->nodeset, 0));
+        if (master)
+            return fail(err, VIR_ERR_XML_DETAIL, "two master hugepages detected: %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT,
+                        MIN(master->size, page->size), MAX(master->size, page->size));
+        master = page;
+    }
+    return true;
+}
+
+bool
+domain_check_memory(const Domain *dom, GError **err)
+{
+    return check_huge_pages(dom, err);
+}
+
 static int
 compare_entries(const void *a, const void *b)
 {

@@ -211,3 +211,16 @@ interface_prints_target(const Interface *net, ModelFormatFlags flags)
 {
     return !((flags & MODEL_FORMAT_INACTIVE) && net->target_dev && g_str_has_prefix(net->target_dev, "vnet"));
 }
+
+/* The driver of a host's device is printed before it, that of a card after its model. */
+bool
+interface_is_hostdev(const Interface *net, ModelFormatFlags flags)
+{
+    return net->type == NET_TYPE_HOSTDEV;
+}
+
+bool
+interface_is_not_hostdev(const Interface *net, ModelFormatFlags flags)
+{
+    return net->type != NET_TYPE_HOSTDEV;
+}

@@ -122,6 +122,21 @@ domain_fill_os(Domain *dom, GError **err)
     return fill_sysinfo(dom, err);
 }
 
+/* Read-only firmware in flash keeps its variables in a file beside it; the file is named after the guest. */
+void
+domain_fill_nvram(Domain *dom, const DomainFillHost *host)
+{
+    Os *os = &dom->os;
+
+    if (!host->nvram_dir || os->firmware || os->loader.type != LOADER_TYPE_PFLASH || os->loader.readonly != TRISTATE_YES ||
+        os->loader.stateless == TRISTATE_YES)
+        return;
+    if (!os->nvram)
+        os->nvram = os_nvram_new();
+    if (!os->nvram->text && !os->nvram->type)
+        os->nvram->text = g_strdup_printf("%s/%s_VARS.fd", host->nvram_dir, dom->name);
+}
+
 typedef struct {
     bool has_order;
 } BootSearch;

@@ -53,10 +53,11 @@ bool domain_check_controllers(const Domain *dom, GError **err);
 
 /* domain_memory.c */
 bool domain_fill_memory(Domain *dom, GError **err);
+bool domain_check_memory(const Domain *dom, GError **err);
 bool domain_fill_vcpus(Domain *dom, GError **err);
-bool domain_check_numa(const Domain *dom, GError **err);
 
 /* domain_tuning.c */
+void domain_fill_seclabels(Domain *dom, const DomainFillHost *host);
 bool domain_fill_tuning(Domain *dom, GError **err);
 bool domain_check_tuning(const Domain *dom, GError **err);
 
@@ -65,6 +66,7 @@ bool domain_fill_cpu(Domain *dom, const DomainMachine *machine, GError **err);
 
 /* domain_os.c */
 bool domain_fill_os(Domain *dom, GError **err);
+void domain_fill_nvram(Domain *dom, const DomainFillHost *host);
 void domain_fill_boot(Domain *dom);
 bool domain_check_os(const Domain *dom, GError **err);
 
@@ -84,6 +86,7 @@ bool disk_assign_drive_address(Disk *disk, Domain *dom, GError **err);
 
 /* domain_address.c, domain_address_pci.c, domain_address_usb.c */
 void device_info_set_kind(DeviceInfo *info, AddressType kind);
+void device_info_drop_address(DeviceInfo *info);
 bool domain_assign_virtio_serial(Domain *dom, GError **err);
 bool domain_assign_ccid(Domain *dom, GError **err);
 bool domain_assign_dimm(Domain *dom, GError **err);
@@ -115,6 +118,7 @@ bool hostdev_check_valid(const Hostdev *hostdev, const Domain *dom, GError **err
 bool filesystem_fill_defaults(Filesystem *fs, GError **err);
 bool tpm_fill_defaults(Tpm *tpm, const DomainFillHost *host, GError **err);
 bool rng_fill_defaults(Rng *rng, GError **err);
+bool redirfilter_fill_defaults(Redirfilter *filter, GError **err);
 bool panic_fill_defaults(Panic *panic, const Domain *dom, const DomainFillHost *host, GError **err);
 bool shmem_fill_defaults(Shmem *shmem, const DomainFillHost *host, GError **err);
 bool memory_device_fill_defaults(MemoryDevice *memory, GError **err);

@@ -40,6 +40,7 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support virt type '%s'", emulator,
                     virt_type_to_string(dom->type));
     machine->default_cpu = strstr(emulator, "i386") ? "qemu32" : "qemu64";
+    machine->cpu_is_migratable = dom->type == VIRT_TYPE_KVM && !strstr(emulator, "i386");
     machine->machine = NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(machines); i++)
         if (strcmp(wanted, machines[i].alias) == 0)
@@ -54,7 +55,8 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
 int
 main(int argc, char **argv)
 {
-    static const DomainFillHost host = {.arch = "x86_64", .find_emulator = find_emulator, .find_machine = find_machine};
+    static const DomainFillHost host = {.arch = "x86_64", .find_emulator = find_emulator, .find_machine = find_machine,
+                                        .nvram_dir = "/var/lib/libvirt/qemu/nvram"};
 
     for (int i = 1; i < argc; i++) {
         g_autoptr(GError) err = NULL;
