@@ -149,10 +149,17 @@ shut_down(Qmp *qmp, const char *reason)
 void
 qmp_close(Qmp *qmp)
 {
+    GDestroyNotify free_opaque;
+    gpointer opaque;
+
     g_mutex_lock(&qmp->mutex);
     qmp->is_silenced = true;
     shut_down_locked(qmp, NULL);
+    free_opaque = g_steal_pointer(&qmp->config.free_opaque);
+    opaque = g_steal_pointer(&qmp->config.opaque);
     g_mutex_unlock(&qmp->mutex);
+    if (free_opaque)
+        free_opaque(opaque);
 }
 
 bool

@@ -31,7 +31,7 @@ typedef struct {
     /* The other side closed, or sent nonsense. Called once; not after qmp_close. */
     void (*on_closed)(Qmp *qmp, const char *reason, gpointer opaque);
     gpointer opaque;
-    GDestroyNotify free_opaque; /* called on the loop's thread or by the last unref, after the last callback */
+    GDestroyNotify free_opaque; /* called by qmp_close, or by the last unref */
 } QmpConfig;
 
 /* Talk over @take_fd, a connected stream socket. Nothing is sent yet. */
@@ -39,7 +39,7 @@ Qmp *qmp_new(int take_fd, const QmpConfig *config, GError **err);
 Qmp *qmp_ref(Qmp *qmp);
 void qmp_unref(Qmp *qmp);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qmp, qmp_unref)
-/* Stop: pending calls fail, no callback follows. */
+/* Stop: pending calls fail, no callback follows. On the strand, so that no callback runs at the same time. */
 void qmp_close(Qmp *qmp);
 bool qmp_is_open(Qmp *qmp);
 

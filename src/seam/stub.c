@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -82,6 +83,8 @@ prepare_child(const ChildPlan *plan)
         if (fcntl(spec->keep_fds[i], F_SETFD, 0) < 0)
             return errno;
     umask(077);
+    if (spec->dies_with_caller && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return errno;
     if (chdir(plan->cwd) < 0 || !drop_owner(spec))
         return errno;
     return 0;

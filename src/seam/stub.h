@@ -22,6 +22,7 @@ typedef struct {
     uid_t uid;
     gid_t gid;
     const char *cwd;     /* NULL: / */
+    bool dies_with_caller; /* is killed when the calling thread ends; for what must not outlive a question */
 } StubSpec;
 
 typedef struct {

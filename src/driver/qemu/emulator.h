@@ -21,9 +21,10 @@
 
 typedef enum {
     EMULATOR_INCOMING = 1 << 0,     /* -incoming defer: the state will be loaded through the monitor */
-    EMULATOR_STAGED = 1 << 1,       /* beside another one of the same guest: no VNC port, sockets under temporary names */
+    EMULATOR_STAGED = 1 << 1,       /* beside another one of the same guest: see emulator_take_places */
 } EmulatorFlags;
 
+/* @event NULL: the monitor has closed. */
 typedef void (*EmulatorEventFn)(Emulator *emulator, const char *event, const Json *data, gpointer opaque);
 
 struct Emulator {
@@ -40,10 +41,18 @@ struct Emulator {
     char *version_text;   /* "7.2.22..." */
 
     /* On the strand only. */
-    GPtrArray *listeners;
-    gpointer launch; /* emulator.c's own, until emulator_run */
+    GArray *listeners;
+    gpointer launch;         /* emulator.c's own, until emulator_run */
+    GPtrArray *staged_paths; /* pairs: where a socket was bound, where it shall be */
     bool is_adopted; /* after a restart of the daemon: not our child */
     bool has_exited, monitor_is_closed;
+
+    /* Loop's thread only. */
+    LoopWatch *exit_watch;
+
+    GMutex mutex; /* of is_cleared, which destroy waits for */
+    GCond cleared;
+    bool is_cleared;
 };
 
 Emulator *emulator_ref(Emulator *emulator);
@@ -58,7 +67,10 @@ bool emulator_run(Emulator *emulator, GError **err);
 /* Write into @live what only the emulator knows. */
 bool emulator_learn(Emulator *emulator, Domain *live, GError **err);
 /* Watch for its end and hand its events to the guest. guest_install_emulator does it. */
-bool emulator_watch(Emulator *emulator, GError **err);
+void emulator_watch(Emulator *emulator);
+/* A staged emulator was started without a VNC port, and with its UNIX sockets under temporary names. Once the other one is
+ * gone it gets both. */
+bool emulator_take_places(Emulator *emulator, const Domain *live, GError **err);
 /* Attach to the process that a status file names; it may be anyone's child. */
 Emulator *emulator_adopt(Guest *guest, const Domain *machine, const ProcessId *process, const char *monitor_path,
                          const char *lib_dir, const char *channel_dir, GError **err);
@@ -68,11 +80,21 @@ void emulator_kill(Emulator *emulator);
 /* SIGTERM, and SIGKILL after @patience_ms; returns when it is gone. @patience_ms < 0: no SIGKILL, false after 15 s. */
 bool emulator_terminate(Emulator *emulator, int patience_ms);
 bool emulator_is_running(const Emulator *emulator);
+/* Wait until emulator_clear_up has been called. False: @timeout_ms has passed. */
+bool emulator_wait_cleared(Emulator *emulator, int timeout_ms);
 /* Folders, sockets and files of an emulator that is gone; closes the monitor. */
 void emulator_clear_up(Emulator *emulator);
+void emulator_remove_places(const char *lib_dir, const char *channel_dir);
+
+/* Where the socket of a channel of domain @id is that has no path of its own. */
+char *emulator_channel_path(const Guest *guest, int id, const char *name);
 
 void emulator_add_listener(Emulator *emulator, EmulatorEventFn func, gpointer opaque);
 void emulator_remove_listener(Emulator *emulator, EmulatorEventFn func, gpointer opaque);
+
+/* events.c, emulator.c */
+void emulator_handle_event(Emulator *emulator, const char *event, const Json *data, gint64 wall_us);
+void emulator_tell_listeners(Emulator *emulator, const char *event, const Json *data);
 
 /* The path of the emulator's log. g_free. */
 char *emulator_log_path(const Guest *guest);

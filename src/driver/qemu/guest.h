@@ -38,7 +38,8 @@ struct Guest {
     bool is_gone;        /* no longer in the registry: the calls that still hold it fail */
     bool is_fake_reboot; /* the next shutdown of the guest is the first half of a reboot */
     bool has_shut_down;  /* the emulator has said SHUTDOWN */
-    int stop_reason;     /* virDomainShutoffReason that a stop under way has; -1: none is */
+    int pause_reason;    /* why the emulator is about to stop by itself (virDomainPausedReason) */
+    gint stop_reason;    /* atomic: virDomainShutoffReason of a stop under way, set by any thread; -1: none is */
     guint last_node;     /* highest N used in libvirt-N-format; never goes back while it runs */
     gint64 autodestroy;  /* not 0: a connection's close hook ends it */
     GHashTable *taints;  /* words of the status file */
@@ -90,6 +91,8 @@ void guest_set_config(Guest *guest, Domain *take_config);
 void guest_set_state(Guest *guest, int state, int reason);
 /* Show the present state to readers. Fails only for a name that another guest has. */
 bool guest_publish(Guest *guest, GError **err);
+/* The same for a guest that nobody knows yet: fails when there is one of its UUID or name. */
+bool guest_publish_new(Guest *guest, GError **err);
 /* Out of the registry. */
 void guest_withdraw(Guest *guest);
 
@@ -101,6 +104,9 @@ void guest_changed(Guest *guest);
 
 /* The text of the view's definition; @flags of virDomainGetXMLDesc. Free with g_free. */
 char *guest_view_xml(GuestView *view, guint flags, GError **err);
+
+/* Do the filters of virConnectListAllDomains let it through? */
+bool guest_view_passes(const GuestView *view, guint flags);
 
 /* Parse and fill in a definition as this driver does for users' XML. */
 Domain *guest_parse_xml(QemuDriver *qemu, const char *xml, ModelParseFlags flags, GError **err);
@@ -120,8 +126,12 @@ void disk_number_nodes(Guest *guest, Disk *disk);
 /* ---- starting and stopping, in pieces ---- */
 /* What an emulator for @config is to be: a copy with id, aliases, node numbers, ports and socket paths. */
 Domain *guest_make_live(Guest *guest, const Domain *config, int id, GError **err);
+/* Give back the ports that guest_make_live took. */
+void machine_release_ports(QemuDriver *qemu, const Domain *machine);
 /* Start from @guest's configuration up to the running (or, with VIR_DOMAIN_START_PAUSED, paused) guest. */
 bool guest_start(Guest *guest, guint flags, int state_reason, GError **err);
+/* The same from another definition (a transient guest's). */
+bool guest_start_from(Guest *guest, const Domain *config, guint flags, int state_reason, GError **err);
 /* @take_emulator, which runs @take_live, is the guest's emulator from now on. The one before must have been killed. */
 void guest_install_emulator(Guest *guest, Emulator *take_emulator, Domain *take_live);
 /* The emulator has ended: clear up, write, say so. @reason is a virDomainShutoffReason. A transient guest goes. */

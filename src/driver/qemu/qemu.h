@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The QEMU driver's own state: its folders, its guests, what it knows of the host. One for each daemon.
- * Guests: guest.h. Their processes: emulator.h. Settings of qemu.conf: config.h. What emulators can do: capabilities.h. */
+ * Guests: guest.h. Their processes: emulator.h. Settings of qemu.conf: settings.h. What emulators can do: capabilities.h. */
 #pragma once
 
 #include <glib.h>
@@ -41,6 +41,8 @@ extern Driver qemu_driver;
 
 /* The driver's state of a call's connection. */
 QemuDriver *qemu_of_call(const Call *call);
+/* Refuse flags that a call does not know; the bits that are left over are named. */
+bool qemu_check_flags(const Call *call, guint flags, guint allowed, GError **err);
 /* A number for a guest that starts; never used before in this daemon's life or by a guest that still runs. */
 int qemu_next_id(QemuDriver *qemu);
 

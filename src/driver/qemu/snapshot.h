@@ -39,8 +39,8 @@ void guest_set_snapshots(Guest *guest, SnapshotTree *take_tree);
 char *guest_journal_path(const Guest *guest);
 
 /* Write BEGIN and run @take_job of @guest; @call is answered when it has ended (NULL: nobody waits). @answer fills the
- * reply's result. The slot returns what this returns. */
-typedef void (*JobAnswer)(Call *call, Job *job);
+ * reply's result; false: it has taken the call over. The slot returns what this returns. */
+typedef bool (*JobAnswer)(Call *call, Job *job);
 bool guest_run_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer, GError **err);
 
 /* A job that got stuck is tried again; then the guest must have none. Every change begins with this. */

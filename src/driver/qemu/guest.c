@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guest object: its definitions, its view, its place in the registry. See guest.h. What it does: lifecycle.c. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include "driver/qemu/guest.h"
+
+#include <string.h>
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "driver/qemu/emulator.h"
+#include "driver/qemu/snapshot_tree.h"
+#include "driver/qemu/status.h"
+
+struct Machine {
+    gatomicrefcount refs;
+    Domain *domain;
+};
+
+static Machine *
+machine_new(Domain *take_domain)
+{
+    Machine *machine = take_domain ? g_new0(Machine, 1) : NULL;
+
+    if (machine) {
+        g_atomic_ref_count_init(&machine->refs);
+        machine->domain = take_domain;
+    }
+    return machine;
+}
+
+Machine *
+machine_ref(Machine *machine)
+{
+    if (machine)
+        g_atomic_ref_count_inc(&machine->refs);
+    return machine;
+}
+
+void
+machine_unref(Machine *machine)
+{
+    if (!machine || !g_atomic_ref_count_dec(&machine->refs))
+        return;
+    domain_free(machine->domain);
+    g_free(machine);
+}
+
+const Domain *
+machine_domain(const Machine *machine)
+{
+    return machine ? machine->domain : NULL;
+}
+
+Guest *
+guest_new(QemuDriver *qemu, const guchar uuid[16], const char *name)
+{
+    Guest *guest = g_new0(Guest, 1);
+    g_autofree char *strand_name = g_strconcat("domain ", name, NULL);
+
+    g_atomic_ref_count_init(&guest->refs);
+    guest->qemu = qemu;
+    guest->strand = strand_new(qemu->host->pool, strand_name);
+    guest->name = g_strdup(name);
+    memcpy(guest->uuid, uuid, 16);
+    guest->state = VIR_DOMAIN_SHUTOFF;
+    guest->stop_reason = -1;
+    guest->taints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return guest;
+}
+
+Guest *
+guest_ref(Guest *guest)
+{
+    g_atomic_ref_count_inc(&guest->refs);
+    return guest;
+}
+
+void
+guest_unref(Guest *guest)
+{
+    if (!guest || !g_atomic_ref_count_dec(&guest->refs))
+        return;
+    snapshot_tree_unref(guest->snapshots);
+    if (guest->job)
+        job_unref(guest->job);
+    machine_unref(guest->live);
+    machine_unref(guest->config);
+    emulator_unref(guest->emulator);
+    strand_unref(guest->strand);
+    g_hash_table_unref(guest->taints);
+    g_free(guest->name);
+    g_free(guest);
+}
+
+static void
+guest_view_free(View *view)
+{
+    GuestView *guest_view = (GuestView *)view;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(guest_view->xml); i++)
+        g_free(guest_view->xml[i]);
+    machine_unref(guest_view->live);
+    machine_unref(guest_view->config);
+    emulator_unref(guest_view->emulator);
+    snapshot_tree_unref(guest_view->snapshots);
+    if (guest_view->job)
+        job_unref(guest_view->job);
+    guest_unref(guest_view->guest);
+    g_free(guest_view);
+}
+
+const Domain *
+guest_live(const Guest *guest)
+{
+    return machine_domain(guest->live);
+}
+
+const Domain *
+guest_config(const Guest *guest)
+{
+    return machine_domain(guest->config);
+}
+
+const Domain *
+guest_domain(const Guest *guest)
+{
+    return guest->live ? guest_live(guest) : guest_config(guest);
+}
+
+bool
+guest_is_running(const Guest *guest)
+{
+    return guest->emulator != NULL;
+}
+
+bool
+guest_require_running(const Guest *guest, GError **err)
+{
+    return guest_is_running(guest) || fail(err, VIR_ERR_OPERATION_INVALID, "domain is not running");
+}
+
+bool
+guest_require_off(const Guest *guest, GError **err)
+{
+    return !guest_is_running(guest) || fail(err, VIR_ERR_OPERATION_INVALID, "domain is already running");
+}
+
+bool
+guest_require_idle(const Guest *guest, GError **err)
+{
+    if (!guest->job)
+        return true;
+    return fail(err, VIR_ERR_OPERATION_INVALID, "domain '%s' is busy: job '%s' is at its step '%s'", guest->name,
+                job_kind_name(guest->job), job_step_name(guest->job));
+}
+
+void
+guest_set_live(Guest *guest, Domain *take_live)
+{
+    machine_unref(guest->live);
+    guest->live = machine_new(take_live);
+}
+
+void
+guest_set_config(Guest *guest, Domain *take_config)
+{
+    machine_unref(guest->config);
+    guest->config = machine_new(take_config);
+}
+
+void
+guest_set_state(Guest *guest, int state, int reason)
+{
+    guest->state = state;
+    guest->reason = reason;
+}
+
+static GuestView *
+guest_view_new(Guest *guest)
+{
+    GuestView *view = g_new0(GuestView, 1);
+
+    view_init(&view->view, guest_view_free, guest->uuid, guest->name, guest->emulator ? guest->emulator->id : -1);
+    view->guest = guest_ref(guest);
+    view->live = machine_ref(guest->live);
+    view->config = machine_ref(guest->config);
+    view->emulator = guest->emulator ? emulator_ref(guest->emulator) : NULL;
+    view->state = guest->state;
+    view->reason = guest->reason;
+    view->is_persistent = guest->is_persistent;
+    view->is_autostart = guest->is_autostart;
+    view->is_updated = guest->is_updated;
+    view->has_managed_save = guest->has_managed_save;
+    view->snapshots = guest->snapshots ? snapshot_tree_ref(guest->snapshots) : NULL;
+    view->job = guest->job ? job_ref(guest->job) : NULL;
+    return view;
+}
+
+bool
+guest_publish(Guest *guest, GError **err)
+{
+    return guest->is_gone || registry_publish(guest->qemu->guests, guest_view_new(guest), err);
+}
+
+bool
+guest_publish_new(Guest *guest, GError **err)
+{
+    return registry_publish_new(guest->qemu->guests, guest_view_new(guest), err);
+}
+
+void
+guest_withdraw(Guest *guest)
+{
+    guest->is_gone = true;
+    registry_withdraw(guest->qemu->guests, guest->uuid);
+}
+
+bool
+guest_save_config(Guest *guest, GError **err)
+{
+    g_autofree char *xml = NULL;
+    char uuid[UUID_TEXT];
+
+    g_assert(guest->config);
+    uuid_format(guest->uuid, uuid);
+    xml = domain_format(guest_config(guest), MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE);
+    return store_save(guest->qemu->configs, guest->name, guest->name, uuid, xml, err);
+}
+
+void
+guest_changed(Guest *guest)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (guest->emulator && !guest_save_status(guest, &err)) {
+        log_error(LOG_QEMU, "%s: the state file cannot be written: %s", guest->name, err->message);
+        g_clear_error(&err);
+    }
+    if (!guest_publish(guest, &err))
+        log_error(LOG_QEMU, "%s: %s", guest->name, err->message);
+}
+
+/* Which definition and how: flags of virDomainGetXMLDesc. Formats once per view and form; migratable is rare. */
+char *
+guest_view_xml(GuestView *view, guint flags, GError **err)
+{
+    const bool inactive = flags & (VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_MIGRATABLE);
+    const Machine *machine = inactive && view->config ? view->config : view->live ? view->live : view->config;
+    const bool live_form = machine == view->live && !inactive;
+    guint at = (live_form ? 2 : 0) + (flags & VIR_DOMAIN_XML_SECURE ? 1 : 0);
+    ModelFormatFlags form = live_form ? 0 : MODEL_FORMAT_INACTIVE;
+    char *made;
+
+    if (flags & VIR_DOMAIN_XML_SECURE)
+        form |= MODEL_FORMAT_SECURE;
+    if (flags & VIR_DOMAIN_XML_MIGRATABLE)
+        return domain_format(machine_domain(machine), form | MODEL_FORMAT_MIGRATABLE);
+    made = g_atomic_pointer_get(&view->xml[at]);
+    if (!made) {
+        made = domain_format(machine_domain(machine), form);
+        if (!g_atomic_pointer_compare_and_exchange(&view->xml[at], NULL, made)) {
+            g_free(made);
+            made = g_atomic_pointer_get(&view->xml[at]);
+        }
+    }
+    return g_strdup(made);
+}
+
+GuestView *
+guest_view_of_call(const Call *call, const RemoteNonnullDomain *dom, GError **err)
+{
+    GuestView *view = registry_lookup_uuid(qemu_of_call(call)->guests, dom->uuid);
+    char uuid[UUID_TEXT];
+
+    if (view)
+        return view;
+    uuid_format(dom->uuid, uuid);
+    return fail_null(err, VIR_ERR_NO_DOMAIN, "no domain with matching uuid '%s' (%s)", uuid, dom->name);
+}
+
+Guest *
+guest_find(QemuDriver *qemu, const guchar uuid[16])
+{
+    GuestView *view = registry_lookup_uuid(qemu->guests, uuid);
+    Guest *guest = view ? guest_ref(view->guest) : NULL;
+
+    if (view)
+        view_unref(view);
+    return guest;
+}
+
+Guest *
+guest_of_call(const Call *call, const RemoteNonnullDomain *dom, GError **err)
+{
+    GuestView *view = guest_view_of_call(call, dom, err);
+    Guest *guest = view ? guest_ref(view->guest) : NULL;
+
+    if (view)
+        view_unref(view);
+    return guest;
+}
+
+Domain *
+guest_parse_xml(QemuDriver *qemu, const char *xml, ModelParseFlags flags, GError **err)
+{
+    return domain_parse_filled(xml, flags, qemu_fill_host(qemu), err);
+}
+
+/* ---- waiting for the strand from another thread ---- */
+typedef struct {
+    void (*func)(void *data);
+    void *data;
+    GMutex mutex;
+    GCond done_cond;
+    bool is_done;
+} StrandRun;
+
+static void
+run_and_say(void *data)
+{
+    StrandRun *run = data;
+
+    run->func(run->data);
+    g_mutex_lock(&run->mutex);
+    run->is_done = true;
+    g_cond_signal(&run->done_cond);
+    g_mutex_unlock(&run->mutex);
+}
+
+void
+guest_run_on_strand(Guest *guest, void (*func)(void *data), void *data)
+{
+    StrandRun run = {.func = func, .data = data};
+
+    if (strand_is_current(guest->strand)) {
+        func(data);
+        return;
+    }
+    g_mutex_init(&run.mutex);
+    g_cond_init(&run.done_cond);
+    strand_post_internal(guest->strand, run_and_say, &run);
+    pool_block_begin(guest->qemu->host->pool);
+    g_mutex_lock(&run.mutex);
+    while (!run.is_done)
+        g_cond_wait(&run.done_cond, &run.mutex);
+    g_mutex_unlock(&run.mutex);
+    pool_block_end(guest->qemu->host->pool);
+    g_mutex_clear(&run.mutex);
+    g_cond_clear(&run.done_cond);
+}
