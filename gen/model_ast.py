@@ -168,6 +168,8 @@ class File:
     name: str = ''
     error: str = ''
     error_where: Optional[Where] = None
+    document: str = ''                  # the object that is the root of whole documents
+    document_where: Optional[Where] = None
     uses: List[Tuple[Where, str]] = field(default_factory=list)
     namespaces: Dict[str, str] = field(default_factory=dict)
     types: List[Union[Object, Union_, Enum]] = field(default_factory=list)

@@ -59,6 +59,8 @@ class Checker:
         for new in self.file.objects():
             self.resolve(new.fields)
             self.check_object(new)
+        if self.file.document_where and not any(o.name == self.file.document and o.element for o in self.file.objects()):
+            raise SchemaError(self.file.document_where, f'document {self.file.document}: no object of this file with an element')
 
     def all_used(self, file: File, seen: Set[str]) -> Iterator[File]:
         for where, name in file.uses:

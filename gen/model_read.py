@@ -86,6 +86,8 @@ class Reader:
             self.file.name = rest[0]
         elif word == 'error' and len(rest) == 1:
             self.file.error, self.file.error_where = rest[0], self.where
+        elif word == 'document' and len(rest) == 1:
+            self.file.document, self.file.document_where = rest[0], self.where
         elif word == 'use' and rest:
             self.file.uses += [(self.where, name) for name in rest]
         elif word == 'namespace' and len(rest) == 2:
@@ -93,7 +95,7 @@ class Reader:
         elif word in ('enum', 'object', 'union') and rest:
             self.define(word, rest, doc)
         else:
-            raise self.fail(f'`{" ".join(tokens)}`: expected model NAME, error DOMAIN, use NAME, namespace PREFIX URI, '
+            raise self.fail(f'`{" ".join(tokens)}`: expected model NAME, error DOMAIN, document OBJECT, use NAME, namespace PREFIX URI, '
                             'enum NAME, object NAME <element> or union NAME on ENUM')
 
     def define(self, word: str, rest: List[str], doc: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Union
 from xml.sax.saxutils import quoteattr
 
-from model_ast import NUMBERS, TRUTH, Enum, Field, File, Object, Union_, snake
+from model_ast import NUMBERS, TRUTH, Enum, Field, File, Object, Union_
 
 Type = Union[Object, Union_, Enum]
 SIGNED = r'\s*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)\s*'
@@ -152,8 +152,7 @@ class Grammar:
 
     def start(self) -> str:
         objects = self.file.objects()
-        own = [obj for obj in objects if obj.element and snake(obj.name) == self.file.name]
-        roots = own or [obj for obj in objects if obj.element]
+        roots = [obj for obj in objects if obj.element and self.file.document in ('', obj.name)]
         if not roots:
             return '<notAllowed/>'
         return group('choice', [self.element(r.element, self.refs(r, 'attributes') + self.refs(r, 'content')) for r in roots])

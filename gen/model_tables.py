@@ -9,6 +9,7 @@ from typing import List, Optional, Union
 from model_ast import (SCALARS, SIZE_UNITS, TRUTH, Enum, Field, File, Object, Union_, constant, quote, snake)
 from model_check import deep, has_text, in_order
 from model_header import NOTE
+from model_rng import grammar
 
 PLACES = {'attr': 'ATTR', 'child': 'CHILD', 'text': 'TEXT', 'inline': 'INLINE', 'any': 'ANY', 'block': 'BLOCK', 'none': 'NOWHERE'}
 FLAG_WORDS = {
@@ -246,6 +247,11 @@ class Tables:
             entries = ', '.join(f'{{ {quote(p)}, {quote(u)} }}' for p, u in file.namespaces.items())
             out.append(f'static const ModelNamespace namespaces[] = {{ {entries} }};')
             spaces = ', .namespaces = namespaces, .n_namespaces = G_N_ELEMENTS(namespaces)'
+        if file.document:
+            out.append('static const char rng[] =')
+            out += [f'    {quote(line)}' for line in grammar(file).splitlines()]
+            out[-1] += ';'
+            spaces += ', .grammar = rng'
         out.append(f'static const ModelFile file = {{ .name = {quote(file.name)}, '
                    f'.error_domain = VIR_FROM_{file.error or "XML"}{spaces} }};')
         for enum in file.enums():

@@ -151,6 +151,7 @@ typedef struct {
     int error_domain; /* VIR_FROM_... */
     const ModelNamespace *namespaces;
     guint n_namespaces;
+    const char *grammar; /* RelaxNG of the document; NULL: the file only has pieces of others */
 } ModelFile;
 
 typedef enum { MODEL_TYPE_OBJECT, MODEL_TYPE_UNION, MODEL_TYPE_ELEMENTS, MODEL_TYPE_BLOCK } ModelTypeKind;
@@ -186,6 +187,9 @@ void *model_parse(const ModelType *type, const char *xml, ModelParseFlags flags,
 char *model_format(const ModelType *type, const void *self, ModelFormatFlags flags);
 /* The same into @out, as part of a larger text, @indent blanks deep. */
 void model_format_to(GString *out, const ModelType *type, const void *self, ModelFormatFlags flags, guint indent);
+
+/* Does @xml fit the grammar of the document that @type is the root of? Stricter than parsing: unknown places are refused. */
+bool model_validate(const ModelType *type, const char *xml, GError **err);
 
 /* Enums */
 const char *model_enum_word(const ModelEnum *of, int value);

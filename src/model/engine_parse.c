@@ -658,18 +658,25 @@ parse_document(const ModelType *type, xmlDoc *doc, ModelParseFlags flags, GError
     return NULL;
 }
 
+xmlDoc *
+model_read_document(const char *xml, GError **err)
+{
+    gsize len = strlen(xml);
+
+    if (len > MAX_DOCUMENT)
+        return fail_null(err, VIR_ERR_XML_ERROR, "the document has %" G_GSIZE_FORMAT " bytes, more than the %d allowed", len,
+                         MAX_DOCUMENT);
+    return read_document(xml, len, err);
+}
+
 void *
 model_parse(const ModelType *type, const char *xml, ModelParseFlags flags, GError **err)
 {
-    gsize len = strlen(xml);
     xmlDoc *doc;
     void *self;
 
     g_assert(type->element);
-    if (len > MAX_DOCUMENT)
-        return fail_null(err, VIR_ERR_XML_ERROR, "the document has %" G_GSIZE_FORMAT " bytes, more than the %d allowed", len,
-                         MAX_DOCUMENT);
-    doc = read_document(xml, len, err);
+    doc = model_read_document(xml, err);
     if (!doc)
         return NULL;
     self = parse_document(type, doc, flags, err);

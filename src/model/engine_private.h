@@ -2,6 +2,8 @@
 /* What the engine's own files share: addresses of members, and single values as text. */
 #pragma once
 
+#include <libxml/tree.h>
+
 #include "model/engine.h"
 
 static inline void *
@@ -48,6 +50,9 @@ has_pointers(const ModelField *field)
 {
     return field->kind == MODEL_STRING || field->kind == MODEL_RAW || field->kind == MODEL_OBJECT || field->kind == MODEL_UNION;
 }
+
+/* A bounded document without DTD as a tree; xmlFreeDoc() (engine_parse.c). */
+xmlDoc *model_read_document(const char *xml, GError **err);
 
 gsize model_scalar_size(ModelKind kind);
 void model_init(const ModelType *type, void *self);

@@ -57,6 +57,7 @@ MISTAKES = {
     'unknown_unit': ('object Cow\n  <k>  size(litre)\n', 4, 'size(litre): one of b bytes'),
     'again_of_nothing': ('object Cow\n  <k>  int again when f\n', 4, 'no other line of this object makes a member k'),
     'generated_rule': ('object Cow\n  check cow_check\n  @a int\n', 4, 'cow_check() is generated'),
+    'unknown_document': ('document Cow\nobject Bull\n  @a int\n', 3, 'no object of this file with an element'),
     'unknown_use': ('use barn\n', 3, 'use barn: there is no barn.model'),
 }
 
