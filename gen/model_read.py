@@ -19,7 +19,7 @@ TYPE = re.compile(r'^([A-Za-z][A-Za-z0-9_]*)(?:\(([^)]*)\))?([?*]?)$')
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
 # word -> number of arguments
 WORDS = {
-    'abi': 0, 'live': 0, 'secure': 0, 'status': 0, 'migratable': 0, 'input': 0, 'hidden': 0, 'always': 0, 'open': 0, 'required': 0,
+    'abi': 0, 'live': 0, 'secure': 0, 'status': 0, 'migratable': 0, 'input': 0, 'hidden': 0, 'always': 0, 'open': 0, 'required': 0, 'needed': 0, 'shape': 1,
     'nonempty': 0, 'tag': 0, 'again': 0, 'as': 1, 'range': 1, 'bare': 1, 'by': 1, 'when': 1, 'custom': 2, 'missing': 2, 'bad': 2,
     'since': 1,
 }

@@ -44,6 +44,8 @@ class Grammar:
             self.types[new.name] = new
 
     def scalar(self, line: Field) -> str:
+        if line.has('shape'):
+            return self.data(line.words['shape'][0])
         if line.has('custom') or line.has('bad'):
             return '<text/>'
         if isinstance(line.target, Enum):
@@ -51,9 +53,11 @@ class Grammar:
         if line.type in TRUTH:
             return group('choice', [f'<value>{word}</value>' for word in TRUTH[line.type]])
         if line.type in PATTERNS:
-            pattern = quoteattr(self.pattern(line))[1:-1]
-            return f'<data type="string"><param name="pattern">{pattern}</param></data>'
+            return self.data(self.pattern(line))
         return '<text/>'
+
+    def data(self, pattern: str) -> str:
+        return f'<data type="string"><param name="pattern">{quoteattr(pattern)[1:-1]}</param></data>'
 
     def pattern(self, line: Field) -> str:
         if line.type in ('hex', 'hex64') and line.param:
@@ -70,7 +74,7 @@ class Grammar:
             return f'<zeroOrMore>{text}</zeroOrMore>'
         is_scalar = line.target is None or isinstance(line.target, Enum)
         required = line.has('missing') or is_scalar and not line.optional and line.default is None and line.type != 'flag' and not line.has('bare')
-        if (required or line.has('required')) and not line.has('live') and not line.has('status') and not line.has('hidden'):
+        if (required or line.has('required') or line.has('needed')) and not line.has('live') and not line.has('status') and not line.has('hidden'):
             return text
         return f'<optional>{text}</optional>'
 
@@ -103,7 +107,7 @@ class Grammar:
             text = self.element(line.name, inside)
             return text if line.has('required') else f'<optional>{text}</optional>'
         if line.place == 'text':
-            return self.optional(line, self.scalar(line)) if line.type == 'string' else self.scalar(line)
+            return self.optional(line, self.scalar(line))
         if line.place in ('inline', 'any'):
             text = self.refs(line.target, 'content')
             return f'<zeroOrMore>{text}</zeroOrMore>' if line.many else text
