@@ -254,6 +254,22 @@ image_graph_is_held(const ImageGraph *graph, const char *path)
     return holders->len > 0;
 }
 
+bool
+image_graph_is_named(const ImageGraph *graph, const char *path)
+{
+    const Node *node = find_node(graph, path);
+
+    return node && node->holders->len > 0;
+}
+
+ImageFormat
+image_graph_format(const ImageGraph *graph, const char *path)
+{
+    const Node *node = find_node(graph, path);
+
+    return node && node->format ? node->format : IMAGE_FORMAT_RAW;
+}
+
 /* An image whose header cannot be read may need any file beside it. */
 static const char *
 unknown_in_folder(const ImageGraph *graph, const char *path)

@@ -31,6 +31,10 @@ GPtrArray *image_graph_holders(const ImageGraph *graph, const char *path, const 
 /* Paths of the known images directly backed by @path. */
 GPtrArray *image_graph_users(const ImageGraph *graph, const char *path);
 bool image_graph_is_held(const ImageGraph *graph, const char *path);
+/* Does anybody name just this image, not only one above it? */
+bool image_graph_is_named(const ImageGraph *graph, const char *path);
+/* As which format it was looked at; RAW when it is not known. */
+ImageFormat image_graph_format(const ImageGraph *graph, const char *path);
 /* Whether the file at @path, which we made as @mark, may go: it still is that file and nobody reaches it.
  * The error names who does. A chain that could not be read to its end keeps every file in its folders. */
 bool image_graph_may_remove(const ImageGraph *graph, const char *path, FileMark mark, GError **err);

@@ -25,6 +25,7 @@ typedef struct {
 typedef enum {
     BLOCK_JOB_ABSENT,      /* never started, or over */
     BLOCK_JOB_BUSY,        /* look again after an event */
+    BLOCK_JOB_PENDING,     /* all is copied: block_job_finalize changes the graph */
     BLOCK_JOB_DONE,
     BLOCK_JOB_FAILED,
 } BlockJobState;
@@ -35,8 +36,9 @@ typedef struct {
 
 bool block_job_start(Qmp *qmp, const BlockJobSpec *spec, GError **err);
 /* Push it on as far as it goes now; with @is_cancelled towards its cancellation. FAILED sets @err. False: no answer. */
-bool block_job_drive(Qmp *qmp, BlockJobKind kind, const char *id, bool is_cancelled, BlockJobState *state,
-                     BlockJobProgress *progress, GError **err);
+bool block_job_drive(Qmp *qmp, const char *id, bool is_cancelled, BlockJobState *state, BlockJobProgress *progress,
+                     GError **err);
+bool block_job_finalize(Qmp *qmp, const char *id, GError **err);
 /* Dismiss stream jobs that are concluded: before anything else is asked of an emulator that was found running. */
 void block_jobs_dismiss_streams(Qmp *qmp);
 /* Is this an event after which a job may be driven further? */

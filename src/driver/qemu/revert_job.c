@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "driver/qemu/config.h"
+#include "driver/qemu/settings.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/revert.h"
 #include "driver/qemu/snapshot_store.h"

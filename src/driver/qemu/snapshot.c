@@ -100,11 +100,8 @@ job_ended(Job *job, const GError *error, void *data)
         g_clear_pointer(&guest->job, job_unref);
     publish(guest);
     driver_host_release((DriverHost *)guest->qemu->host);
-    if (running->call) {
-        if (!error && running->answer)
-            running->answer(running->call, job);
+    if (running->call && (error || !running->answer || running->answer(running->call, job)))
         call_finish(running->call, error ? g_error_copy(error) : NULL);
-    }
     guest_unref(guest);
     g_free(running);
 }
@@ -119,7 +116,7 @@ start_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer)
     running->answer = answer;
     guest->job = take_job;
     driver_host_hold((DriverHost *)guest->qemu->host);
-    if (call)
+    if (call && !call->is_deferred)
         call_defer(call);
     job_start(take_job, guest->strand, job_ended, running);
     if (guest->job == take_job)

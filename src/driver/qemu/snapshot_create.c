@@ -236,13 +236,14 @@ fill_answer(RemoteNonnullDomainSnapshot *out, const Guest *guest, const char *na
     out->dom.id = guest->emulator ? guest->emulator->id : -1;
 }
 
-static void
+static bool
 answer_create(Call *call, Job *job)
 {
     RemoteDomainSnapshotCreateXmlRet *ret = call->ret;
     const CreatePlan *plan = job_plan(job);
 
     fill_answer(&ret->snap, job_context(job), plan->name);
+    return true;
 }
 
 static bool

@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "driver/qemu/block.h"
-#include "driver/qemu/config.h"
+#include "driver/qemu/settings.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/migrate_file.h"
 #include "driver/qemu/save_image.h"

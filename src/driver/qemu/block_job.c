@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See block_job.h. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include "driver/qemu/block_job.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+static void
+add(Json *args, const char *key, const char *value)
+{
+    if (value)
+        json_object_set_new(args, key, json_string(value));
+}
+
+bool
+block_job_start(Qmp *qmp, const BlockJobSpec *spec, GError **err)
+{
+    Json *args = json_object();
+
+    add(args, "job-id", spec->id);
+    add(args, "device", spec->device);
+    add(args, "backing-file", spec->backing);
+    json_object_set_new(args, "auto-finalize", json_false());
+    if (spec->kind == BLOCK_PULL) {
+        add(args, "base-node", spec->base);
+        return qmp_run(qmp, "block-stream", args, err);
+    }
+    add(args, "top-node", spec->top);
+    add(args, "base-node", spec->base);
+    json_object_set_new(args, "auto-dismiss", json_false());
+    return qmp_run(qmp, "block-commit", args, err);
+}
+
+static bool
+find_job(Qmp *qmp, const char *id, Json **found, GError **err)
+{
+    g_autoptr(Json) jobs = qmp_call(qmp, "query-jobs", NULL, err);
+    gsize i;
+    json_t *job;
+
+    *found = NULL;
+    if (!jobs)
+        return false;
+    json_array_foreach (jobs, i, job) {
+        if (g_strcmp0(json_string_value(json_object_get(job, "id")), id) == 0)
+            *found = json_incref(job);
+    }
+    return true;
+}
+
+static bool
+job_command(Qmp *qmp, const char *command, const char *id, GError **err)
+{
+    return qmp_run(qmp, command, json_pack("{s:s}", "id", id), err);
+}
+
+static bool
+conclude(Qmp *qmp, const Json *job, const char *id, BlockJobState *state, GError **err)
+{
+    const char *why = json_string_value(json_object_get(job, "error"));
+    g_autofree char *text = g_strdup(why);
+
+    if (!job_command(qmp, "job-dismiss", id, err))
+        return false;
+    *state = text ? BLOCK_JOB_FAILED : BLOCK_JOB_DONE;
+    if (text)
+        fail(err, VIR_ERR_OPERATION_FAILED, "block job %s failed: %s", id, text);
+    return true;
+}
+
+bool
+block_job_drive(Qmp *qmp, const char *id, bool is_cancelled, BlockJobState *state, BlockJobProgress *progress,
+                GError **err)
+{
+    g_autoptr(Json) job = NULL;
+    const char *status;
+
+    *state = BLOCK_JOB_ABSENT;
+    if (!find_job(qmp, id, &job, err))
+        return false;
+    if (!job)
+        return true;
+    status = json_string_value(json_object_get(job, "status"));
+    progress->done_bytes = (guint64)json_integer_value(json_object_get(job, "current-progress"));
+    progress->total_bytes = (guint64)json_integer_value(json_object_get(job, "total-progress"));
+    *state = BLOCK_JOB_BUSY;
+    if (g_strcmp0(status, "concluded") == 0)
+        return conclude(qmp, job, id, state, err);
+    if (is_cancelled)
+        return job_command(qmp, "job-cancel", id, err);
+    if (g_strcmp0(status, "ready") == 0)
+        return job_command(qmp, "job-complete", id, err);
+    if (g_strcmp0(status, "pending") == 0)
+        *state = BLOCK_JOB_PENDING;
+    return true;
+}
+
+bool
+block_job_finalize(Qmp *qmp, const char *id, GError **err)
+{
+    return job_command(qmp, "job-finalize", id, err);
+}
+
+void
+block_jobs_dismiss_streams(Qmp *qmp)
+{
+    g_autoptr(Json) jobs = qmp_call(qmp, "query-jobs", NULL, NULL);
+    gsize i;
+    json_t *job;
+
+    json_array_foreach (jobs, i, job) {
+        const char *id = json_string_value(json_object_get(job, "id"));
+
+        if (g_strcmp0(json_string_value(json_object_get(job, "type")), "stream") == 0 &&
+            g_strcmp0(json_string_value(json_object_get(job, "status")), "concluded") == 0 &&
+            !job_command(qmp, "job-dismiss", id, NULL))
+            log_warning(LOG_QEMU, "stream job %s cannot be dismissed", id);
+    }
+}
+
+bool
+block_job_is_event(const char *event)
+{
+    return g_str_equal(event, "JOB_STATUS_CHANGE") || g_str_has_prefix(event, "BLOCK_JOB_");
+}

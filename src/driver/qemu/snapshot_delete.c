@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Planning the deletion of snapshots. See snapshot_delete.h for the rules. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include "driver/qemu/snapshot_delete.h"
+
+#include <sys/stat.h>
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "driver/qemu/emulator.h"
+#include "driver/qemu/flags.h"
+#include "driver/qemu/image_record.h"
+
+#define DELETE_FLAGS                                                                                                    \
+    (VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN | VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY |                                   \
+     VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY)
+
+typedef struct {
+    Guest *guest;
+    const DomainSnapshot *snapshot;
+    ImageRecords *records;
+    ImageGraph *graph;   /* as it is without the snapshot */
+    DeletePlan *plan;
+} Planner;
+
+/* Everything that needs images, without the snapshot that goes. */
+static ImageGraph *
+holders_without(Guest *guest, const DomainSnapshot *snapshot)
+{
+    ImageGraph *graph = snapshot_holders(guest->qemu, guest);
+    g_autoptr(SnapshotTree) tree = snapshot_tree_copy(guest->snapshots);
+    g_autofree char *holder = g_strdup_printf("domain %s", guest->name);
+
+    snapshot_tree_drop(tree, snapshot->name);
+    snapshot_tree_hold_images(graph, guest->name, tree);
+    machine_hold_images(graph, holder, guest_live(guest));
+    machine_hold_images(graph, holder, guest_config(guest));
+    return graph;
+}
+
+static guint64
+allocated_bytes(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (guint64)st.st_blocks * 512 : 0;
+}
+
+/* Images backed by @path that somebody needs. */
+static GPtrArray *
+needed_users(const Planner *planner, const char *path)
+{
+    GPtrArray *users = image_graph_users(planner->graph, path);
+
+    for (guint i = users->len; i > 0; i--) {
+        if (!image_graph_is_held(planner->graph, users->pdata[i - 1]))
+            g_ptr_array_remove_index(users, i - 1);
+    }
+    return users;
+}
+
+/* Does a domain other than the guest, or one of its snapshots, reach @path? */
+static bool
+is_shared(const Planner *planner, const char *path)
+{
+    g_autoptr(GPtrArray) holders = image_graph_holders(planner->graph, path, NULL);
+    g_autofree char *own = g_strdup_printf("domain %s", planner->guest->name);
+    g_autofree char *suffix = g_strdup_printf(" of domain %s", planner->guest->name);
+
+    for (guint i = 0; i < holders->len; i++) {
+        if (!g_str_equal(holders->pdata[i], own) && !g_str_has_suffix(holders->pdata[i], suffix))
+            return true;
+    }
+    return false;
+}
+
+static void
+doom(GPtrArray *list, const char *path, FileMark mark)
+{
+    DoomedImage *image = g_new0(DoomedImage, 1);
+
+    image->path = g_strdup(path);
+    image->mark = mark;
+    g_ptr_array_add(list, image);
+}
+
+/* A file that a user made is kept under its name, so data goes down into it; of two of ours the smaller one moves. */
+static BlockJobKind
+choose_kind(const Planner *planner, const char *lower, const char *upper)
+{
+    bool lower_is_ours = image_records_find(planner->records, lower) != NULL;
+    bool upper_is_ours = image_records_find(planner->records, upper) != NULL;
+
+    if (lower_is_ours != upper_is_ours)
+        return lower_is_ours ? BLOCK_PULL : BLOCK_COMMIT;
+    if (!lower_is_ours)
+        return BLOCK_PULL;
+    return allocated_bytes(upper) < allocated_bytes(lower) ? BLOCK_COMMIT : BLOCK_PULL;
+}
+
+static void
+plan_parents(ImageMerge *merge, const Planner *planner)
+{
+    g_autoptr(GPtrArray) users = image_graph_users(planner->graph, merge->upper);
+
+    merge->parents = g_ptr_array_new_with_free_func(g_free);
+    merge->parent_formats = g_ptr_array_new();
+    for (guint i = 0; i < users->len; i++) {
+        g_ptr_array_add(merge->parents, g_strdup(users->pdata[i]));
+        g_ptr_array_add(merge->parent_formats,
+                        GINT_TO_POINTER(image_graph_format(planner->graph, users->pdata[i])));
+    }
+}
+
+static bool
+plan_merge(Planner *planner, const char *target, const char *lower, const char *upper, GError **err)
+{
+    ImageFormat upper_format = image_graph_format(planner->graph, upper);
+    g_autoptr(ImageChain) chain = image_chain_read(upper, upper_format, NULL, err);
+    const ImageLayer *lower_layer, *below;
+    const FileMark *mark;
+    ImageMerge *merge;
+
+    if (!chain) {
+        g_prefix_error(err, "disk %s: ", target);
+        return false;
+    }
+    if (chain->layers->len < 2)
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "image '%s' is not backed by '%s'", upper, lower);
+    lower_layer = chain->layers->pdata[1];
+    below = chain->layers->len > 2 ? chain->layers->pdata[2] : NULL;
+    if (below && !below->path)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: image '%s' below '%s' is no local file", target,
+                    below->name, lower);
+    merge = g_new0(ImageMerge, 1);
+    merge->target = g_strdup(target);
+    merge->lower = g_strdup(lower);
+    merge->upper = g_strdup(upper);
+    merge->lower_format = lower_layer->format;
+    merge->upper_format = upper_format;
+    merge->lower_is_block_device = lower_layer->is_block_device;
+    merge->below = below ? g_strdup(below->path) : NULL;
+    merge->kind = choose_kind(planner, lower, upper);
+    mark = image_records_find(planner->records, merge->kind == BLOCK_COMMIT ? upper : lower);
+    merge->may_remove = mark != NULL;
+    if (mark)
+        merge->mark = *mark;
+    plan_parents(merge, planner);
+    g_ptr_array_add(planner->plan->merges, merge);
+    return true;
+}
+
+/* What happens to the image that a disk had at the snapshot, and to those below it. */
+static bool
+plan_disk(Planner *planner, const Disk *disk, GError **err)
+{
+    g_autofree char *path = g_strdup(disk_source_path(disk->type, &disk->source));
+    ImageFormat format = disk_image_format(disk);
+
+    while (path && file_exists(path) && !image_graph_is_named(planner->graph, path)) {
+        g_autoptr(GPtrArray) users = NULL;
+        const FileMark *mark = image_records_find(planner->records, path);
+        g_autoptr(ImageHeader) header = NULL;
+
+        image_graph_add(planner->graph, path, format);
+        users = needed_users(planner, path);
+        if (users->len > 1 || is_shared(planner, path))
+            return true;
+        if (users->len == 1)
+            return plan_merge(planner, disk->target.dev, path, users->pdata[0], err);
+        if (!mark)
+            return true;
+        doom(planner->plan->doomed, path, *mark);
+        header = image_header_read_file(path, format, err);
+        if (!header)
+            return false;
+        format = image_format_from_string(header->backing_format);
+        g_free(g_steal_pointer(&path));
+        if (header->backing_name)
+            path = image_backing_path(((DoomedImage *)planner->plan->doomed->pdata[planner->plan->doomed->len - 1])->path,
+                                      header->backing_name, &format);
+        if (format == IMAGE_FORMAT_UNKNOWN)
+            format = IMAGE_FORMAT_RAW;
+    }
+    return true;
+}
+
+static bool
+is_merged(const DeletePlan *plan, const Disk *disk)
+{
+    const char *path = disk_source_path(disk->type, &disk->source);
+
+    for (guint i = 0; i < plan->merges->len; i++) {
+        if (g_strcmp0(((const ImageMerge *)plan->merges->pdata[i])->lower, path) == 0)
+            return true;
+    }
+    for (guint i = 0; i < plan->doomed->len; i++) {
+        if (g_strcmp0(((const DoomedImage *)plan->doomed->pdata[i])->path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+plan_machine(Planner *planner, const Domain *machine, GError **err)
+{
+    for (gsize i = 0; machine && i < machine->n_disks; i++) {
+        const Disk *disk = machine->disks[i];
+
+        if (!disk_is_kept(disk) || (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK) ||
+            is_merged(planner->plan, disk))
+            continue;
+        if (!plan_disk(planner, disk, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+check_snapshot(const DomainSnapshot *snapshot, GError **err)
+{
+    bool is_internal = snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_INTERNAL;
+
+    for (gsize i = 0; i < snapshot->n_disks; i++)
+        is_internal |= snapshot->disks[i]->snapshot == DISK_SNAPSHOT_MODE_INTERNAL;
+    if (is_internal)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "snapshot %s is inside its disk images: deleting internal snapshots is not supported; METADATA_ONLY "
+                    "forgets it", snapshot->name);
+    return true;
+}
+
+static DeletePlan *
+make_plan(Guest *guest, const DomainSnapshot *snapshot, GError **err)
+{
+    g_autoptr(DeletePlan) plan = delete_plan_new();
+    g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
+    g_autoptr(ImageGraph) graph = NULL;
+    Planner planner = { .guest = guest, .snapshot = snapshot, .records = records, .plan = plan };
+    const FileMark *memory;
+
+    if (!records || !check_snapshot(snapshot, err))
+        return NULL;
+    planner.graph = graph = holders_without(guest, snapshot);
+    if (!plan_machine(&planner, snapshot->domain, err) || !plan_machine(&planner, snapshot->inactive_domain, err))
+        return NULL;
+    memory = snapshot->memory.file ? image_records_find(records, snapshot->memory.file) : NULL;
+    if (memory)
+        doom(plan->memories, snapshot->memory.file, *memory);
+    g_ptr_array_add(plan->names, g_strdup(snapshot->name));
+    return g_steal_pointer(&plan);
+}
+
+/* ---- the call ---- */
+
+static bool
+begin_next(Call *call, Job *job)
+{
+    const DeletePlan *plan = job_plan(job);
+    Guest *guest = job_context(job);
+    GError *err = NULL;
+
+    if (plan->next->len == 0)
+        return true;
+    if (!snapshot_delete_begin(guest, plan->next, call, &err))
+        call_finish(call, err);
+    return false;
+}
+
+bool
+snapshot_delete_begin(Guest *guest, GPtrArray *names, Call *call, GError **err)
+{
+    const DomainSnapshot *snapshot = snapshot_tree_require(guest->snapshots, names->pdata[0], err);
+    DeletePlan *plan = snapshot ? make_plan(guest, snapshot, err) : NULL;
+
+    if (!plan)
+        return false;
+    for (guint i = 1; i < names->len; i++)
+        g_ptr_array_add(plan->next, g_strdup(names->pdata[i]));
+    return guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest), call, begin_next, err);
+}
+
+/* The snapshots that a call is about, children before parents. */
+static GPtrArray *
+choose_names(const SnapshotTree *tree, const char *name, guint flags)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+    if (flags & (VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN | VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY)) {
+        g_autoptr(GPtrArray) below = snapshot_tree_list(tree, name, false);
+
+        for (guint i = below->len; i > 0; i--)
+            g_ptr_array_add(names, g_strdup(((const DomainSnapshot *)below->pdata[i - 1])->name));
+    }
+    if (!(flags & VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY))
+        g_ptr_array_add(names, g_strdup(name));
+    return names;
+}
+
+static bool
+forget(Guest *guest, GPtrArray *names, Call *call, GError **err)
+{
+    DeletePlan *plan = delete_plan_new();
+
+    for (guint i = 0; i < names->len; i++)
+        g_ptr_array_add(plan->names, g_strdup(names->pdata[i]));
+    return guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest), call, NULL, err);
+}
+
+static bool
+snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError **err)
+{
+    g_autoptr(Guest) guest = NULL;
+    g_autoptr(GPtrArray) names = NULL;
+
+    if (!flags_check(args->flags, DELETE_FLAGS, "qemuSnapshotDelete", err) ||
+        !flags_exclude(args->flags, VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN, "SNAPSHOT_DELETE_CHILDREN",
+                       VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY, "SNAPSHOT_DELETE_CHILDREN_ONLY",
+                       VIR_FROM_DOMAIN_SNAPSHOT, err))
+        return false;
+    guest = guest_of_call(call, &args->snap.dom, err);
+    if (!guest || !guest_settle_job(guest, err) || !snapshot_tree_require(guest->snapshots, args->snap.name, err))
+        return false;
+    names = choose_names(guest->snapshots, args->snap.name, args->flags);
+    if (names->len == 0)
+        return true;
+    if (args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
+        return forget(guest, names, call, err);
+    return snapshot_delete_begin(guest, names, call, err);
+}
+
+void
+snapshot_delete_slots(DriverSlots *slots)
+{
+    slots->domain_snapshot_delete = snapshot_delete;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Deleting snapshots, step by step. COMMIT comes first: a merge changes the state that the snapshot kept, so there is no
+ * way back. Until everything is merged the snapshot says that it is being deleted and refuses to be reverted to. */
+#define ERROR_DOMAIN VIR_FROM_QEMU
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "driver/qemu/image_record.h"
+#include "driver/qemu/snapshot_delete.h"
+#include "driver/qemu/snapshot_store.h"
+
+/* ---- the plan on disk ---- */
+
+void
+image_merge_free(ImageMerge *merge)
+{
+    if (!merge)
+        return;
+    storage_daemon_free(merge->daemon);
+    g_clear_pointer(&merge->parents, g_ptr_array_unref);
+    g_clear_pointer(&merge->parent_formats, g_ptr_array_unref);
+    g_free(merge->job_id);
+    g_free(merge->target);
+    g_free(merge->lower);
+    g_free(merge->upper);
+    g_free(merge->below);
+    g_free(merge);
+}
+
+void
+doomed_image_free(DoomedImage *image)
+{
+    g_free(image->path);
+    g_free(image);
+}
+
+DeletePlan *
+delete_plan_new(void)
+{
+    DeletePlan *plan = g_new0(DeletePlan, 1);
+
+    plan->names = g_ptr_array_new_with_free_func(g_free);
+    plan->next = g_ptr_array_new_with_free_func(g_free);
+    plan->merges = g_ptr_array_new_with_free_func((GDestroyNotify)image_merge_free);
+    plan->doomed = g_ptr_array_new_with_free_func((GDestroyNotify)doomed_image_free);
+    plan->memories = g_ptr_array_new_with_free_func((GDestroyNotify)doomed_image_free);
+    return plan;
+}
+
+void
+delete_plan_free(DeletePlan *plan)
+{
+    if (!plan)
+        return;
+    g_ptr_array_unref(plan->names);
+    g_ptr_array_unref(plan->next);
+    g_ptr_array_unref(plan->merges);
+    g_ptr_array_unref(plan->doomed);
+    g_ptr_array_unref(plan->memories);
+    g_free(plan);
+}
+
+static void
+free_plan(void *plan)
+{
+    delete_plan_free(plan);
+}
+
+/* "merge/3/lower" */
+static const char *
+key_of(char *buffer, gsize size, const char *list, guint n, const char *word)
+{
+    g_snprintf(buffer, size, "%s/%u/%s", list, n, word);
+    return buffer;
+}
+
+#define KEY(list, n, word) key_of(key, sizeof(key), list, n, word)
+
+static void
+save_marked(Record *record, const char *list, const GPtrArray *images)
+{
+    char key[64];
+
+    record_add_u64(record, list, images->len);
+    for (guint i = 0; i < images->len; i++) {
+        const DoomedImage *image = images->pdata[i];
+        g_autofree char *mark = file_mark_format(image->mark);
+
+        record_add(record, KEY(list, i, "path"), image->path);
+        record_add(record, KEY(list, i, "mark"), mark);
+    }
+}
+
+static void
+load_marked(const Record *record, const char *list, GPtrArray *images)
+{
+    guint64 count = record_get_u64(record, list);
+    char key[64];
+
+    for (guint i = 0; i < count; i++) {
+        DoomedImage *image = g_new0(DoomedImage, 1);
+
+        image->path = g_strdup(record_get(record, KEY(list, i, "path")));
+        file_mark_parse(record_get(record, KEY(list, i, "mark")), &image->mark);
+        g_ptr_array_add(images, image);
+    }
+}
+
+static void
+save_merge(Record *record, const ImageMerge *merge, guint n)
+{
+    g_autofree char *mark = file_mark_format(merge->mark);
+    char key[64];
+
+    record_add(record, KEY("merge", n, "target"), merge->target);
+    record_add_u64(record, KEY("merge", n, "kind"), merge->kind);
+    record_add(record, KEY("merge", n, "lower"), merge->lower);
+    record_add(record, KEY("merge", n, "lower-format"), image_format_to_string(merge->lower_format));
+    record_add_bool(record, KEY("merge", n, "lower-block"), merge->lower_is_block_device);
+    record_add(record, KEY("merge", n, "upper"), merge->upper);
+    record_add(record, KEY("merge", n, "upper-format"), image_format_to_string(merge->upper_format));
+    record_add(record, KEY("merge", n, "below"), merge->below);
+    record_add_bool(record, KEY("merge", n, "remove"), merge->may_remove);
+    record_add(record, KEY("merge", n, "mark"), mark);
+    record_add_u64(record, KEY("merge", n, "parents"), merge->parents->len);
+    for (guint i = 0; i < merge->parents->len; i++) {
+        g_autofree char *path_word = g_strdup_printf("parent-%u", i);
+        g_autofree char *format_word = g_strdup_printf("parent-format-%u", i);
+
+        record_add(record, KEY("merge", n, path_word), merge->parents->pdata[i]);
+        record_add(record, KEY("merge", n, format_word),
+                   image_format_to_string(GPOINTER_TO_INT(merge->parent_formats->pdata[i])));
+    }
+}
+
+static ImageMerge *
+load_merge(const Record *record, guint n)
+{
+    ImageMerge *merge = g_new0(ImageMerge, 1);
+    char key[64];
+    guint64 parents;
+
+    merge->target = g_strdup(record_get(record, KEY("merge", n, "target")));
+    merge->kind = (BlockJobKind)record_get_u64(record, KEY("merge", n, "kind"));
+    merge->lower = g_strdup(record_get(record, KEY("merge", n, "lower")));
+    merge->lower_format = image_format_from_string(record_get(record, KEY("merge", n, "lower-format")));
+    merge->lower_is_block_device = record_get_bool(record, KEY("merge", n, "lower-block"));
+    merge->upper = g_strdup(record_get(record, KEY("merge", n, "upper")));
+    merge->upper_format = image_format_from_string(record_get(record, KEY("merge", n, "upper-format")));
+    merge->below = g_strdup(record_get(record, KEY("merge", n, "below")));
+    merge->may_remove = record_get_bool(record, KEY("merge", n, "remove"));
+    file_mark_parse(record_get(record, KEY("merge", n, "mark")), &merge->mark);
+    merge->parents = g_ptr_array_new_with_free_func(g_free);
+    merge->parent_formats = g_ptr_array_new();
+    parents = record_get_u64(record, KEY("merge", n, "parents"));
+    for (guint i = 0; i < parents; i++) {
+        g_autofree char *path_word = g_strdup_printf("parent-%u", i);
+        g_autofree char *format_word = g_strdup_printf("parent-format-%u", i);
+
+        g_ptr_array_add(merge->parents, g_strdup(record_get(record, KEY("merge", n, path_word))));
+        g_ptr_array_add(merge->parent_formats,
+                        GINT_TO_POINTER(image_format_from_string(record_get(record, KEY("merge", n, format_word)))));
+    }
+    return merge;
+}
+
+static void
+save_names(Record *record, const char *list, const GPtrArray *names)
+{
+    char key[64];
+
+    record_add_u64(record, list, names->len);
+    for (guint i = 0; i < names->len; i++)
+        record_add(record, KEY(list, i, "name"), names->pdata[i]);
+}
+
+static void
+load_names(const Record *record, const char *list, GPtrArray *names)
+{
+    guint64 count = record_get_u64(record, list);
+    char key[64];
+
+    for (guint i = 0; i < count; i++)
+        g_ptr_array_add(names, g_strdup(record_get(record, KEY(list, i, "name"))));
+}
+
+static void
+save_plan(const void *data, Record *record)
+{
+    const DeletePlan *plan = data;
+
+    save_names(record, "names", plan->names);
+    save_names(record, "next", plan->next);
+    save_marked(record, "doomed", plan->doomed);
+    save_marked(record, "memories", plan->memories);
+    record_add_u64(record, "merges", plan->merges->len);
+    for (guint i = 0; i < plan->merges->len; i++)
+        save_merge(record, plan->merges->pdata[i], i);
+}
+
+static void *
+load_plan(const Record *record, GError **err)
+{
+    DeletePlan *plan = delete_plan_new();
+    guint64 merges = record_get_u64(record, "merges");
+
+    load_names(record, "names", plan->names);
+    load_names(record, "next", plan->next);
+    load_marked(record, "doomed", plan->doomed);
+    load_marked(record, "memories", plan->memories);
+    for (guint i = 0; i < merges; i++)
+        g_ptr_array_add(plan->merges, load_merge(record, i));
+    return plan;
+}
+
+/* ---- steps ---- */
+
+static bool
+set_tree(Guest *guest, SnapshotTree *take_tree, GError **err)
+{
+    g_autoptr(SnapshotTree) tree = take_tree;
+
+    if (!snapshot_store_update(guest->qemu, guest->name, guest->snapshots, tree, err))
+        return false;
+    guest_set_snapshots(guest, g_steal_pointer(&tree));
+    return guest_publish(guest, err);
+}
+
+/* Say that what the snapshot kept is being changed. */
+static StepResult
+mark(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const DeletePlan *plan = job_plan(job);
+    const DomainSnapshot *snapshot = snapshot_tree_find(guest->snapshots, plan->names->pdata[0]);
+    g_autoptr(DomainSnapshot) copy = NULL;
+    g_autoptr(SnapshotTree) tree = NULL;
+    bool has_changed = false;
+
+    if (plan->merges->len == 0 || !snapshot)
+        return STEP_DONE;
+    copy = domain_snapshot_copy(snapshot);
+    for (gsize i = 0; i < copy->n_disks; i++) {
+        has_changed |= !copy->disks[i]->snapshot_delete_in_progress;
+        copy->disks[i]->snapshot_delete_in_progress = true;
+    }
+    if (!has_changed)
+        return STEP_DONE;
+    tree = snapshot_tree_copy(guest->snapshots);
+    snapshot_tree_put(tree, g_steal_pointer(&copy));
+    return set_tree(guest, g_steal_pointer(&tree), err) ? STEP_DONE : STEP_FAILED;
+}
+
+static StepResult
+merge_images(Job *job, GError **err)
+{
+    DeletePlan *plan = job_plan(job);
+
+    for (; plan->at < plan->merges->len; plan->at++) {
+        StepResult result = snapshot_merge_run(job, plan->merges->pdata[plan->at], plan->at, err);
+
+        if (result != STEP_DONE)
+            /* What is merged is written down; the rest is done when the snapshot is deleted again. */
+            return result == STEP_FAILED ? STEP_ABANDON : result;
+    }
+    return STEP_DONE;
+}
+
+/* The children become those of the parent; "current" goes to it. */
+static void
+drop_snapshot(SnapshotTree *tree, const char *name)
+{
+    const DomainSnapshot *snapshot = snapshot_tree_find(tree, name);
+    const DomainSnapshot *parent = snapshot ? snapshot_tree_parent(tree, snapshot) : NULL;
+    g_autofree char *parent_name = parent ? g_strdup(parent->name) : NULL;
+    g_autoptr(GPtrArray) children = NULL;
+
+    if (!snapshot)
+        return;
+    children = snapshot_tree_list(tree, name, true);
+    for (guint i = 0; i < children->len; i++) {
+        DomainSnapshot *child = domain_snapshot_copy(children->pdata[i]);
+
+        g_free(child->parent_name);
+        child->parent_name = g_strdup(parent_name);
+        snapshot_tree_put(tree, child);
+    }
+    if (g_strcmp0(snapshot_tree_current(tree), name) == 0)
+        snapshot_tree_set_current(tree, parent_name);
+    snapshot_tree_drop(tree, name);
+}
+
+static StepResult
+install(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const DeletePlan *plan = job_plan(job);
+    SnapshotTree *tree = snapshot_tree_copy(guest->snapshots);
+
+    for (guint i = 0; i < plan->names->len; i++)
+        drop_snapshot(tree, plan->names->pdata[i]);
+    return set_tree(guest, tree, err) ? STEP_DONE : STEP_FAILED;
+}
+
+static void
+remove_image(Job *job, const char *path, FileMark mark, const ImageGraph *graph, ImageRecords *records)
+{
+    Guest *guest = job_context(job);
+    g_autoptr(GError) why = NULL;
+
+    if (file_exists(path) &&
+        (!image_graph_may_remove(graph, path, mark, &why) || !image_remove(path, mark, &why))) {
+        log_warning(LOG_QEMU, "%s: %s", guest->name, why->message);
+        return;
+    }
+    image_records_remove(records, path);
+}
+
+static StepResult
+remove_images(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const DeletePlan *plan = job_plan(job);
+    g_autoptr(ImageRecords) records = NULL;
+    g_autoptr(ImageGraph) graph = NULL;
+
+    if (plan->merges->len + plan->doomed->len + plan->memories->len == 0)
+        return STEP_DONE;
+    records = image_records_load(guest->qemu, guest->uuid, err);
+    if (!records)
+        return STEP_FAILED;
+    graph = snapshot_holders(guest->qemu, NULL);
+    for (guint i = 0; i < plan->merges->len; i++) {
+        const ImageMerge *merge = plan->merges->pdata[i];
+        if (merge->may_remove)
+            remove_image(job, merge->kind == BLOCK_COMMIT ? merge->upper : merge->lower, merge->mark, graph, records);
+    }
+    for (guint i = 0; i < plan->doomed->len; i++) {
+        const DoomedImage *image = plan->doomed->pdata[i];
+        remove_image(job, image->path, image->mark, graph, records);
+    }
+    for (guint i = 0; i < plan->memories->len; i++) {
+        const DoomedImage *image = plan->memories->pdata[i];
+        remove_image(job, image->path, image->mark, graph, records);
+    }
+    if (!image_records_save(records, err))
+        return STEP_FAILED;
+    log_info(LOG_QEMU, "%s: snapshot %s is deleted", guest->name, (char *)plan->names->pdata[0]);
+    return STEP_DONE;
+}
+
+static const JobStep steps[] = {
+    { "commit", .barrier = true },
+    { "mark", .run = mark },
+    { "merge", .run = merge_images },
+    { "install", .run = install },
+    { "remove", .run = remove_images },
+    { 0 },
+};
+
+const JobKind snapshot_delete_kind = {
+    .name = "snapshot-delete",
+    .steps = steps,
+    .save_plan = save_plan,
+    .load_plan = load_plan,
+    .free_plan = free_plan,
+};
