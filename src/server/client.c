@@ -211,7 +211,6 @@ client_leave_unopened(Client *client)
 void
 client_close(Client *client)
 {
-    g_autoptr(Client) self = client_ref(client);
     Server *server = client->server;
     LoopWatch *watch;
 

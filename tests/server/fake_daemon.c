@@ -34,6 +34,7 @@ run(const char *folder, const char *settings, GError **err)
         return false;
     daemon = daemon_new(config, drivers, err);
     log_set_from_environment();
+    fake_set_volume_folder(folder);
     if (!daemon || !daemon_lock(daemon, pid_path, err) || !daemon_watch_signals(daemon, err) ||
         !daemon_start_drivers(daemon, err))
         return false;

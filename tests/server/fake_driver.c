@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@ static Registry *guests;
 static GMutex gate_lock;
 static GCond gate_changed;
 static guint gate_permits;
+static bool gate_is_open;
+static char *volume_folder;
 static gint n_auto_destroyed;
 static Loop *fake_loop;
 
@@ -32,6 +35,22 @@ guint
 fake_n_auto_destroyed(void)
 {
     return (guint)g_atomic_int_get(&n_auto_destroyed);
+}
+
+void
+fake_open_gate(void)
+{
+    g_mutex_lock(&gate_lock);
+    gate_is_open = true;
+    g_cond_broadcast(&gate_changed);
+    g_mutex_unlock(&gate_lock);
+}
+
+void
+fake_set_volume_folder(const char *folder)
+{
+    g_free(volume_folder);
+    volume_folder = g_canonicalize_filename(folder, NULL);
 }
 
 static void
@@ -152,10 +171,11 @@ wait_at_gate(void)
 {
     g_mutex_lock(&gate_lock);
     pool_block_begin(NULL);
-    while (gate_permits == 0)
+    while (gate_permits == 0 && !gate_is_open)
         g_cond_wait(&gate_changed, &gate_lock);
     pool_block_end(NULL);
-    gate_permits--;
+    if (!gate_is_open)
+        gate_permits--;
     g_mutex_unlock(&gate_lock);
 }
 
@@ -291,13 +311,33 @@ volume_done(void *data, bool is_aborted, GError **err)
     return true;
 }
 
-/* The volume's key is the path of a file. */
+/* A file without a name, with a hole and an end. */
+static int
+open_memory(void)
+{
+    int fd = memfd_create("volume", MFD_CLOEXEC);
+
+    if (fd >= 0 && ftruncate(fd, 1 << 20) == 0 && pwrite(fd, "end", 3, (1 << 20) - 3) == 3)
+        return fd;
+    fd_close(&fd);
+    return -1;
+}
+
+/* The volume's key is "memory" or the path of a file below the folder for volumes. */
 static bool
 open_volume(Call *call, const RemoteNonnullStorageVol *volume, int mode, bool is_sparse,
             GError **err)
 {
-    int fd = open(volume->key, mode | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const bool is_ours = volume_folder && g_str_has_prefix(volume->key, volume_folder) &&
+                         !strstr(volume->key, "/../");
+    int fd = -1;
 
+    if (g_str_equal(volume->key, "memory"))
+        fd = open_memory();
+    else if (is_ours)
+        fd = open(volume->key, mode | O_CLOEXEC | O_NOFOLLOW, 0600);
+    else
+        return fail(err, VIR_ERR_NO_STORAGE_VOL, "%s", volume->key);
     if (fd < 0)
         return fail_errno(err, "open", volume->key);
     return call_set_stream_fd(call, fd, is_sparse ? CALL_STREAM_SPARSE : 0, volume_done,

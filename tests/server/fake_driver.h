@@ -8,3 +8,8 @@ extern Driver fake_driver;
 
 /* How many guests went because their connection did. */
 guint fake_n_auto_destroyed(void);
+
+/* From now on nobody waits at the gate. */
+void fake_open_gate(void);
+/* Volumes are files below this folder; before it is set there are none. */
+void fake_set_volume_folder(const char *folder);
