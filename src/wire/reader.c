@@ -80,11 +80,12 @@ static bool
 look_at_front(const WireReader *reader, Front *front, GError **err)
 {
     gsize held = reader->end - reader->start;
-    const guchar *at = reader->buffer + reader->start;
+    const guchar *at;
 
     *front = (Front){0};
     if (held < 4)
         return true;
+    at = reader->buffer + reader->start;
     front->packet_bytes = wire_get_u32(at);
     if (front->packet_bytes < WIRE_HEADER_BYTES || front->packet_bytes > reader->limit)
         return fail(err, VIR_ERR_RPC, "a packet claims %zu bytes, from %d to %zu are possible", front->packet_bytes,
