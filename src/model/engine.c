@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The life of model objects, driven by their tables: make, free, copy, equal, compare, rules. Members of a block are members of the
- * struct around it, so a block is walked with the same base address. XML: engine_parse.c and engine_format.c. */
+/* The life of model objects, driven by their tables: make, free, copy, equal, compare, rules.
+ * Members of a block are members of the struct around it, so a block is walked with the same
+ * base address. XML: engine_parse.c and engine_format.c. */
 #define ERROR_DOMAIN VIR_FROM_DOMAIN
 
 #include "model/engine.h"
@@ -28,7 +29,8 @@ init_field(const ModelField *field, void *self)
 
     if (field->words & MODEL_AGAIN)
         return;
-    if (field->place == MODEL_AT_BLOCK || ((field->kind == MODEL_OBJECT) && !(field->words & (MODEL_OPTIONAL | MODEL_LIST)))) {
+    if (field->place == MODEL_AT_BLOCK ||
+        ((field->kind == MODEL_OBJECT) && !(field->words & (MODEL_OPTIONAL | MODEL_LIST)))) {
         model_init(field_type(field), field->place == MODEL_AT_BLOCK ? self : member);
         return;
     }
@@ -63,7 +65,8 @@ model_init(const ModelType *type, void *self)
     /* a tag with a default stands in the first of its unions; the others follow */
     for (guint i = 0; i < type->n_fields; i++)
         if (type->fields[i].has_tag)
-            *(int *)member_at(self, &type->fields[i]) = *(int *)((char *)self + type->fields[i].tag_offset);
+            *(int *)member_at(self, &type->fields[i]) =
+                *(int *)((char *)self + type->fields[i].tag_offset);
 }
 
 void *
@@ -153,8 +156,9 @@ copy_list(const ModelField *field, void *to, const void *from)
     }
     copy = g_new(void *, count);
     for (gsize i = 0; i < count; i++)
-        copy[i] = field->kind == MODEL_OBJECT || field->kind == MODEL_UNION ? model_copy(field->of, list[i])
-                                                                            : g_strdup(list[i]);
+        copy[i] = field->kind == MODEL_OBJECT || field->kind == MODEL_UNION
+                      ? model_copy(field->of, list[i])
+                      : g_strdup(list[i]);
     *(void ***)member_at(to, field) = copy;
 }
 
@@ -223,7 +227,8 @@ field_equal(const ModelField *field, const void *a, const void *b)
             return false;
         step = has_pointers(field) ? sizeof(void *) : model_scalar_size(field->kind);
         for (gsize i = 0; i < *member_count(a, field); i++)
-            if (!entry_equal(field, *(char *const *)in_a + i * step, *(char *const *)in_b + i * step))
+            if (!entry_equal(field, *(char *const *)in_a + i * step,
+                             *(char *const *)in_b + i * step))
                 return false;
         return true;
     }
@@ -269,11 +274,13 @@ static bool
 differs(Compare *compare, const char *from, const char *to)
 {
     if (!from || !to)
-        error_set(compare->err, compare->error_domain, VIR_ERR_CONFIG_UNSUPPORTED, "%s cannot be %s while the guest runs",
-                  compare->path->str, from ? "taken away" : "added");
+        error_set(compare->err, compare->error_domain, VIR_ERR_CONFIG_UNSUPPORTED,
+                  "%s cannot be %s while the guest runs", compare->path->str,
+                  from ? "taken away" : "added");
     else
         error_set(compare->err, compare->error_domain, VIR_ERR_CONFIG_UNSUPPORTED,
-                  "%s cannot change from '%s' to '%s' while the guest runs", compare->path->str, from, to);
+                  "%s cannot change from '%s' to '%s' while the guest runs", compare->path->str,
+                  from, to);
     return false;
 }
 
@@ -303,7 +310,8 @@ static bool
 compare_pointer(Compare *compare, const ModelField *field, const void *a, const void *b)
 {
     if (!a || !b)
-        return a == b || !(field->words & MODEL_ABI) || differs(compare, a ? "there" : NULL, b ? "there" : NULL);
+        return a == b || !(field->words & MODEL_ABI) ||
+               differs(compare, a ? "there" : NULL, b ? "there" : NULL);
     return compare_fields(compare, field->of, a, b);
 }
 
@@ -345,7 +353,8 @@ compare_field(Compare *compare, const ModelField *field, const void *a, const vo
         return compare_list(compare, field, a, b);
     if (is_object_pointer(field))
         return compare_pointer(compare, field, *(void *const *)in_a, *(void *const *)in_b);
-    if (field->kind == MODEL_UNION && (field->words & MODEL_ABI) && *union_kind(in_a) != *union_kind(in_b))
+    if (field->kind == MODEL_UNION && (field->words & MODEL_ABI) &&
+        *union_kind(in_a) != *union_kind(in_b))
         return differs(compare, model_enum_word(field_type(field)->kinds, *union_kind(in_a)),
                        model_enum_word(field_type(field)->kinds, *union_kind(in_b)));
     return compare_fields(compare, field->of, in_a, in_b);
@@ -359,7 +368,8 @@ compare_fields(Compare *compare, const ModelType *type, const void *a, const voi
     for (guint i = 0; i < type->n_fields; i++) {
         const ModelField *field = &type->fields[i];
 
-        if (type->kinds && (field->value != *union_kind(a) || *union_kind(a) != *union_kind(b) || field->kind != MODEL_OBJECT))
+        if (type->kinds && (field->value != *union_kind(a) || *union_kind(a) != *union_kind(b) ||
+                            field->kind != MODEL_OBJECT))
             continue;
         if (field->member && field->place != MODEL_AT_BLOCK)
             g_string_append_printf(compare->path, "%s%s", length ? "." : "", field->member);
@@ -374,14 +384,15 @@ bool
 model_compare(const ModelType *type, const void *self, const void *other, GError **err)
 {
     g_autoptr(GString) path = g_string_new(NULL);
-    Compare compare = { .path = path, .error_domain = type->file->error_domain, .err = err };
+    Compare compare = {.path = path, .error_domain = type->file->error_domain, .err = err};
 
     return compare_fields(&compare, type, self, other);
 }
 
 /* --- rules --- */
 
-static bool run_rules(const ModelType *type, void *self, const ModelRules *rules, bool is_check, GError **err);
+static bool run_rules(const ModelType *type, void *self, const ModelRules *rules, bool is_check,
+                      GError **err);
 
 static bool
 run_own(const ModelType *type, void *self, ModelStage stage, const ModelRules *rules, GError **err)
@@ -393,7 +404,8 @@ run_own(const ModelType *type, void *self, ModelStage stage, const ModelRules *r
 }
 
 static bool
-rules_below(const ModelField *field, void *self, const ModelRules *rules, bool is_check, GError **err)
+rules_below(const ModelField *field, void *self, const ModelRules *rules, bool is_check,
+            GError **err)
 {
     void *member = member_at(self, field);
 
@@ -405,8 +417,8 @@ rules_below(const ModelField *field, void *self, const ModelRules *rules, bool i
                 return false;
         return true;
     }
-    if ((field->kind != MODEL_OBJECT && field->kind != MODEL_UNION) || !field_type(field)->has_rules
-        || (field->words & MODEL_BORROWED))
+    if ((field->kind != MODEL_OBJECT && field->kind != MODEL_UNION) ||
+        !field_type(field)->has_rules || (field->words & MODEL_BORROWED))
         return true;
     if (field->words & MODEL_LIST) {
         for (gsize i = 0; i < *member_count(self, field); i++) /* a rule may lengthen the list */
@@ -422,7 +434,7 @@ rules_below(const ModelField *field, void *self, const ModelRules *rules, bool i
 static bool
 run_rules(const ModelType *type, void *self, const ModelRules *rules, bool is_check, GError **err)
 {
-    ModelRules below = { .root = rules->root, .opaque = rules->opaque, .parent = self };
+    ModelRules below = {.root = rules->root, .opaque = rules->opaque, .parent = self};
 
     if (!type->has_rules)
         return true;
@@ -437,7 +449,7 @@ run_rules(const ModelType *type, void *self, const ModelRules *rules, bool is_ch
 bool
 model_fill(const ModelType *type, void *self, void *opaque, GError **err)
 {
-    ModelRules rules = { .root = self, .opaque = opaque };
+    ModelRules rules = {.root = self, .opaque = opaque};
 
     return run_rules(type, self, &rules, false, err);
 }
@@ -445,7 +457,7 @@ model_fill(const ModelType *type, void *self, void *opaque, GError **err)
 bool
 model_check(const ModelType *type, const void *self, void *opaque, GError **err)
 {
-    ModelRules rules = { .root = self, .opaque = opaque };
+    ModelRules rules = {.root = self, .opaque = opaque};
 
     return run_rules(type, (void *)self, &rules, true, err); /* check rules take const pointers */
 }

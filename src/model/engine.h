@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The model engine: reads, prints, copies, compares, frees and checks any structure that a table describes.
+/* The model engine: reads, prints, copies, compares, frees and checks any structure that a table
+ * describes.
  *
- * The tables are made from schema/model by gen/model_*.py, one ModelType a struct; programs use the typed wrappers in
- * "gen/model-domain.h" and so on. engine.c: life of objects; engine_parse.c, engine_format.c: XML; engine_scalar.c: single
- * values; engine_path.c: reflection and JSON. */
+ * The tables are made from schema/model by gen/model_*.py, one ModelType a struct; programs
+ * use the typed wrappers in "gen/model-domain.h" and so on. engine.c: life of objects;
+ * engine_parse.c, engine_format.c: XML; engine_scalar.c: single values; engine_path.c:
+ * reflection and JSON. */
 #pragma once
 
 #include <glib.h>
@@ -80,11 +82,13 @@ enum {
     MODEL_ALWAYS = 1 << 10,
     MODEL_REQUIRED = 1 << 11,
     MODEL_NONEMPTY = 1 << 12,
-    MODEL_TAG = 1 << 13,    /* the member belongs to a union below: copy, compare and free leave it alone */
+    MODEL_TAG =
+        1 << 13, /* the member belongs to a union below: copy, compare and free leave it alone */
     MODEL_BARE = 1 << 14,   /* extra->bare when the element is there without the attribute */
     MODEL_REPEAT = 1 << 15, /* a branch that shares its pointer with one above */
-    MODEL_AGAIN = 1 << 16,  /* another place in the output of a member that a different field owns */
-    MODEL_OPEN = 1 << 17,   /* like ALWAYS, and start and end tag are two lines even with nothing between */
+    MODEL_AGAIN = 1 << 16, /* another place in the output of a member that a different field owns */
+    MODEL_OPEN =
+        1 << 17, /* like ALWAYS, and start and end tag are two lines even with nothing between */
     MODEL_BORROWED = MODEL_TAG | MODEL_REPEAT | MODEL_AGAIN,
 };
 
@@ -118,13 +122,13 @@ struct ModelField {
     const char *item_attr; /* list whose values stand in an attribute of each child */
     const void *of;        /* ModelType or ModelEnum, as kind says; ModelType for a block */
     const ModelExtra *extra;
-    gint64 value;          /* default; of a branch: its kind */
+    gint64 value; /* default; of a branch: its kind */
     guint32 words;
     guint32 offset;
-    guint32 companion;     /* offset of has_x or n_x; 0 = none */
-    guint32 tag_offset;    /* of a union `by` a tag: where the tag is */
+    guint32 companion;  /* offset of has_x or n_x; 0 = none */
+    guint32 tag_offset; /* of a union `by` a tag: where the tag is */
     guint8 place, kind;
-    guint8 detail;         /* digits of hex, unit of sizes, words of booleans */
+    guint8 detail; /* digits of hex, unit of sizes, words of booleans */
     bool has_tag;
 };
 
@@ -154,7 +158,12 @@ typedef struct {
     const char *grammar; /* RelaxNG of the document; NULL: the file only has pieces of others */
 } ModelFile;
 
-typedef enum { MODEL_TYPE_OBJECT, MODEL_TYPE_UNION, MODEL_TYPE_ELEMENTS, MODEL_TYPE_BLOCK } ModelTypeKind;
+typedef enum {
+    MODEL_TYPE_OBJECT,
+    MODEL_TYPE_UNION,
+    MODEL_TYPE_ELEMENTS,
+    MODEL_TYPE_BLOCK
+} ModelTypeKind;
 
 struct ModelType {
     const char *name;
@@ -182,13 +191,16 @@ bool model_compare(const ModelType *type, const void *self, const void *other, G
 bool model_fill(const ModelType *type, void *self, void *opaque, GError **err);
 bool model_check(const ModelType *type, const void *self, void *opaque, GError **err);
 
-/* XML. A document that is too large or too deep, has a DTD, or whose root is another element is refused. */
+/* XML. A document that is too large or too deep, has a DTD, or whose root is another element
+ * is refused. */
 void *model_parse(const ModelType *type, const char *xml, ModelParseFlags flags, GError **err);
 char *model_format(const ModelType *type, const void *self, ModelFormatFlags flags);
 /* The same into @out, as part of a larger text, @indent blanks deep. */
-void model_format_to(GString *out, const ModelType *type, const void *self, ModelFormatFlags flags, guint indent);
+void model_format_to(GString *out, const ModelType *type, const void *self, ModelFormatFlags flags,
+                     guint indent);
 
-/* Does @xml fit the grammar of the document that @type is the root of? Stricter than parsing: unknown places are refused. */
+/* Does @xml fit the grammar of the document that @type is the root of? Stricter than parsing:
+ * unknown places are refused. */
 bool model_validate(const ModelType *type, const char *xml, GError **err);
 
 /* Enums */
@@ -196,25 +208,27 @@ const char *model_enum_word(const ModelEnum *of, int value);
 int model_enum_value(const ModelEnum *of, const char *word); /* 0: none */
 
 /* Lists: `member` of `self` has a companion n_member. The entry moves in. */
-#define model_append(self, member, take_entry) \
-    do { \
-        (self)->member = g_realloc_n((self)->member, (self)->n_##member + 1, sizeof(*(self)->member)); \
-        (self)->member[(self)->n_##member++] = (take_entry); \
+#define model_append(self, member, take_entry)                                            \
+    do {                                                                                  \
+        (self)->member =                                                                  \
+            g_realloc_n((self)->member, (self)->n_##member + 1, sizeof(*(self)->member)); \
+        (self)->member[(self)->n_##member++] = (take_entry);                              \
     } while (0)
-#define model_insert(self, member, index, take_entry) \
-    do { \
-        gsize model_at_ = (index); \
-        (self)->member = g_realloc_n((self)->member, (self)->n_##member + 1, sizeof(*(self)->member)); \
-        memmove(&(self)->member[model_at_ + 1], &(self)->member[model_at_], \
-                ((self)->n_##member++ - model_at_) * sizeof(*(self)->member)); \
-        (self)->member[model_at_] = (take_entry); \
+#define model_insert(self, member, index, take_entry)                                     \
+    do {                                                                                  \
+        gsize model_at_ = (index);                                                        \
+        (self)->member =                                                                  \
+            g_realloc_n((self)->member, (self)->n_##member + 1, sizeof(*(self)->member)); \
+        memmove(&(self)->member[model_at_ + 1], &(self)->member[model_at_],               \
+                ((self)->n_##member++ - model_at_) * sizeof(*(self)->member));            \
+        (self)->member[model_at_] = (take_entry);                                         \
     } while (0)
 /* Take the entry out of the list; whoever calls owns it. */
-#define model_take(self, member, index) \
-    ({ \
-        gsize model_at_ = (index); \
-        __typeof__(*(self)->member) model_entry_ = (self)->member[model_at_]; \
-        memmove(&(self)->member[model_at_], &(self)->member[model_at_ + 1], \
+#define model_take(self, member, index)                                        \
+    ({                                                                         \
+        gsize model_at_ = (index);                                             \
+        __typeof__(*(self)->member) model_entry_ = (self)->member[model_at_];  \
+        memmove(&(self)->member[model_at_], &(self)->member[model_at_ + 1],    \
                 (--(self)->n_##member - model_at_) * sizeof(*(self)->member)); \
-        model_entry_; \
+        model_entry_;                                                          \
     })

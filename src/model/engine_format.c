@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Model objects to XML, byte for byte as upstream lays it out: single quotes, two blanks a level, elements with nothing to say left
- * out. One buffer, written once: an element is opened, and taken back if nothing came into it. */
+/* Model objects to XML, byte for byte as upstream lays it out: single quotes, two blanks a
+ * level, elements with nothing to say left out. One buffer, written once: an element is
+ * opened, and taken back if nothing came into it. */
 #include "model/engine.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@ typedef struct {
     GString *out;
     ModelFormatFlags flags;
     guint indent;
-    /* Foreign namespaces met so far; the outermost element whose model knows any declares them when it is complete. */
+    /* Foreign namespaces met so far; the outermost element whose model knows any declares them
+     * when it is complete. */
     bool has_declarer;
     guint n_used;
     ModelNamespace used[MAX_NAMESPACES];
@@ -60,11 +62,12 @@ write_indent(Format *format)
     put(format->out, blanks, left);
 }
 
-/* 1: written otherwise or left out. */
-static const guchar is_special[256] = {
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* control characters */
-    ['&'] = 1, ['<'] = 1, ['>'] = 1, ['\''] = 1, ['"'] = 1,
-};
+/* Is it written otherwise, or left out? */
+static inline bool
+is_special(char c)
+{
+    return (guchar)c < 0x20 || c == '&' || c == '<' || c == '>' || c == '\'' || c == '"';
+}
 
 static const char *
 entity_of(char c, bool is_attribute)
@@ -91,14 +94,15 @@ entity_of(char c, bool is_attribute)
     }
 }
 
-/* @text with what XML reserves written as entities; line breaks of an attribute too, which a reader would turn into blanks. */
+/* @text with what XML reserves written as entities; line breaks of an attribute too, which a
+ * reader would turn into blanks. */
 static void
 write_escaped(Format *format, const char *text, bool is_attribute)
 {
     while (true) {
         gsize plain = 0;
 
-        while (!is_special[(guchar)text[plain]])
+        while (!is_special(text[plain]))
             plain++;
         put(format->out, text, plain);
         text += plain;
@@ -153,11 +157,13 @@ write_attribute(Format *format, const char *prefix, const char *name, const char
 }
 
 static void
-write_scalar_attribute(Format *format, const ModelField *field, const char *name, const void *self, const void *value)
+write_scalar_attribute(Format *format, const ModelField *field, const char *name, const void *self,
+                       const void *value)
 {
     char buffer[SCALAR_BUFFER];
     g_autofree char *owned = NULL;
-    const char *text = has_value(field, self, value) ? scalar_text(field, value, buffer, &owned) : NULL;
+    const char *text =
+        has_value(field, self, value) ? scalar_text(field, value, buffer, &owned) : NULL;
 
     if (!text)
         return;
@@ -199,8 +205,9 @@ write_attributes(Format *format, const ModelType *type, const void *self)
                 write_scalar_attribute(format, field, field->name, self, member_at(self, field));
         } else if (field->place == MODEL_AT_INLINE && is_shown(format, field, self)) {
             write_attributes(format, field->of, member_at(self, field));
-        } else if (field->place == MODEL_AT_TEXT && field->kind == MODEL_SIZE && is_shown(format, field, self)
-                   && has_value(field, self, member_at(self, field))) {
+        } else if (field->place == MODEL_AT_TEXT && field->kind == MODEL_SIZE &&
+                   is_shown(format, field, self) &&
+                   has_value(field, self, member_at(self, field))) {
             write_attribute(format, NULL, "unit", scalar_unit(field));
         }
     }
@@ -215,7 +222,7 @@ note_namespace(Format *format, const Element *element)
         if (strcmp(format->used[i].uri, element->ns) == 0)
             return;
     if (format->n_used < MAX_NAMESPACES)
-        format->used[format->n_used++] = (ModelNamespace) { element->prefix, element->ns };
+        format->used[format->n_used++] = (ModelNamespace){element->prefix, element->ns};
 }
 
 /* Declare what was used, in the tag that ends at @tag_end. */
@@ -253,7 +260,8 @@ write_element(Format *format, const Element *element, const ModelType *type, con
 {
     GString *out = format->out;
     gsize start = out->len, name_end, tag_end;
-    bool is_declarer = !format->has_declarer && type->file->n_namespaces && type->kind == MODEL_TYPE_OBJECT;
+    bool is_declarer =
+        !format->has_declarer && type->file->n_namespaces && type->kind == MODEL_TYPE_OBJECT;
 
     format->has_declarer |= is_declarer;
     write_indent(format);
@@ -307,9 +315,11 @@ write_text(Format *format, const ModelType *type, const void *self)
         g_autofree char *owned = NULL;
         const char *text = NULL;
 
-        if (field->place == MODEL_AT_INLINE && is_shown(format, field, self) && write_text(format, field->of, member))
+        if (field->place == MODEL_AT_INLINE && is_shown(format, field, self) &&
+            write_text(format, field->of, member))
             return true;
-        if (field->place == MODEL_AT_TEXT && is_shown(format, field, self) && has_value(field, self, member))
+        if (field->place == MODEL_AT_TEXT && is_shown(format, field, self) &&
+            has_value(field, self, member))
             text = scalar_text(field, member, buffer, &owned);
         if (text) {
             write_escaped(format, text, false);
@@ -323,7 +333,7 @@ write_text(Format *format, const ModelType *type, const void *self)
 static void
 write_scalar_child(Format *format, const ModelField *field, const void *self, const void *value)
 {
-    const Element element = { .name = field->name, .prefix = field->prefix, .ns = field->ns };
+    const Element element = {.name = field->name, .prefix = field->prefix, .ns = field->ns};
     char buffer[SCALAR_BUFFER];
     g_autofree char *owned = NULL;
     const char *text;
@@ -382,7 +392,7 @@ write_branch(Format *format, const ModelType *type, const void *self)
 
     if (!branch)
         return;
-    element = (Element) { .name = branch->name, .keep_empty = true };
+    element = (Element){.name = branch->name, .keep_empty = true};
     content = branch->kind == MODEL_OBJECT ? *(void *const *)member_at(self, branch) : NULL;
     if (content) {
         write_element(format, &element, branch->of, content);
@@ -446,17 +456,19 @@ write_children(Format *format, const ModelType *type, const void *self)
 
         if (field->place == MODEL_AT_INLINE && is_shown(format, field, self))
             write_children(format, field->of, member_at(self, field));
-        else if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK || field->place == MODEL_AT_ANY)
-                 && is_shown(format, field, self))
+        else if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK ||
+                  field->place == MODEL_AT_ANY) &&
+                 is_shown(format, field, self))
             write_child(format, field, self);
     }
 }
 
 void
-model_format_to(GString *out, const ModelType *type, const void *self, ModelFormatFlags flags, guint indent)
+model_format_to(GString *out, const ModelType *type, const void *self, ModelFormatFlags flags,
+                guint indent)
 {
-    Format format = { .out = out, .flags = flags, .indent = indent };
-    const Element element = { .name = type->element, .keep_empty = true };
+    Format format = {.out = out, .flags = flags, .indent = indent};
+    const Element element = {.name = type->element, .keep_empty = true};
 
     g_assert(type->element);
     write_element(&format, &element, type, self);
@@ -467,8 +479,8 @@ model_prints_nothing(const ModelType *type, const void *self)
 {
     const ModelFormatFlags all = MODEL_FORMAT_SECURE | MODEL_FORMAT_STATUS;
     g_autoptr(GString) out = g_string_new(NULL);
-    Format format = { .out = out, .flags = all };
-    const Element element = { .name = "x" };
+    Format format = {.out = out, .flags = all};
+    const Element element = {.name = "x"};
 
     write_element(&format, &element, type, self);
     return out->len == 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* XML to model objects. libxml2 reads the bounded text into a tree; the tree is walked once: attributes by the fields of the table, then
- * each child is handed to the field that asks for it. Unknown ones are passed over. Nothing outside the document is ever read.
+/* XML to model objects. libxml2 reads the bounded text into a tree; the tree is walked once:
+ * attributes by the fields of the table, then each child is handed to the field that asks for it.
+ * Unknown ones are passed over. Nothing outside the document is ever read.
  *
- * Errors of single values have upstream's text (XML_ERROR, VIR_FROM_XML); line and allowed values travel in the error's second and
- * third string. */
+ * Errors of single values have upstream's text (XML_ERROR, VIR_FROM_XML); line and allowed
+ * values travel in the error's second and third string. */
 #define ERROR_DOMAIN VIR_FROM_XML
 
 #include "model/engine.h"
@@ -107,19 +108,21 @@ fail_as_told(Parse *parse, int code, const char *text, const char *value)
 
     if (!mark)
         return error_set(parse->err, parse->file->error_domain, code, "%s", text);
-    return error_set(parse->err, parse->file->error_domain, code, "%.*s%s%s", (int)(mark - text), text, value, mark + 2);
+    return error_set(parse->err, parse->file->error_domain, code, "%.*s%s%s", (int)(mark - text),
+                     text, value, mark + 2);
 }
 
 static const char *
 expectation(const ModelField *field, ScalarResult result)
 {
-    bool is_unsigned = field->kind == MODEL_UINT || field->kind == MODEL_ULLONG || field->kind == MODEL_HEX
-        || field->kind == MODEL_HEX64;
+    bool is_unsigned = field->kind == MODEL_UINT || field->kind == MODEL_ULLONG ||
+                       field->kind == MODEL_HEX || field->kind == MODEL_HEX64;
 
     if (result == SCALAR_ZERO)
         return ": Zero is not permitted";
     if (result == SCALAR_NEGATIVE)
-        return is_unsigned ? ". Expected non-negative integer value" : ". Expected non-negative value";
+        return is_unsigned ? ". Expected non-negative integer value"
+                           : ". Expected non-negative value";
     if (result == SCALAR_BAD && is_unsigned)
         return ". Expected non-negative integer value";
     if (result == SCALAR_BAD && (field->kind == MODEL_INT || field->kind == MODEL_LLONG))
@@ -128,7 +131,8 @@ expectation(const ModelField *field, ScalarResult result)
 }
 
 static bool
-fail_value(Parse *parse, const xmlNode *node, const ModelField *field, const char *attr, const char *value, ScalarResult result)
+fail_value(Parse *parse, const xmlNode *node, const ModelField *field, const char *attr,
+           const char *value, ScalarResult result)
 {
     const ModelExtra *extra = field->extra;
     const char *element = (const char *)node->name;
@@ -140,18 +144,20 @@ fail_value(Parse *parse, const xmlNode *node, const ModelField *field, const cha
         fail_as_told(parse, extra->bad_code, extra->bad_text, value);
         return explain(parse, node, field);
     }
-    place = attr ? g_strdup_printf("attribute '%s' in element '%s'", attr, element) : g_strdup_printf("element '%s'", element);
+    place = attr ? g_strdup_printf("attribute '%s' in element '%s'", attr, element)
+                 : g_strdup_printf("element '%s'", element);
     if (result == SCALAR_ZERO)
         fail(parse->err, VIR_ERR_XML_ERROR, "Invalid value for %s%s", place, expected);
     else if (expected)
         fail(parse->err, VIR_ERR_XML_ERROR, "Invalid value for %s: '%s'%s", place, value, expected);
     else if (result == SCALAR_UNIT)
-        fail(parse->err, VIR_ERR_INVALID_ARG, "unknown suffix '%s' of the size in %s, line %ld", value, place, xmlGetLineNo(node));
+        fail(parse->err, VIR_ERR_INVALID_ARG, "unknown suffix '%s' of the size in %s, line %ld",
+             value, place, xmlGetLineNo(node));
     else if (result == SCALAR_BAD && attr)
         fail(parse->err, VIR_ERR_XML_ERROR, "Invalid value for %s: '%s'.", place, value);
     else
-        fail(parse->err, VIR_ERR_XML_ERROR, "Invalid value for %s: '%s', line %ld; allowed: %s", place, value, xmlGetLineNo(node),
-             allowed);
+        fail(parse->err, VIR_ERR_XML_ERROR, "Invalid value for %s: '%s', line %ld; allowed: %s",
+             place, value, xmlGetLineNo(node), allowed);
     return explain(parse, node, field);
 }
 
@@ -163,11 +169,14 @@ fail_missing(Parse *parse, const xmlNode *node, const ModelField *field)
     if (extra && extra->missing_text)
         fail_as_told(parse, extra->missing_code, extra->missing_text, field->name);
     else if (field->place == MODEL_AT_ATTR)
-        fail(parse->err, VIR_ERR_XML_ERROR, "Missing required attribute '%s' in element '%s'", field->name, node->name);
+        fail(parse->err, VIR_ERR_XML_ERROR, "Missing required attribute '%s' in element '%s'",
+             field->name, node->name);
     else if (field->place == MODEL_AT_TEXT)
-        fail(parse->err, VIR_ERR_XML_ERROR, "Missing text in element '%s', line %ld", node->name, xmlGetLineNo(node));
+        fail(parse->err, VIR_ERR_XML_ERROR, "Missing text in element '%s', line %ld", node->name,
+             xmlGetLineNo(node));
     else
-        fail(parse->err, VIR_ERR_XML_ERROR, "Missing required element '%s' in element '%s', line %ld", field->name, node->name,
+        fail(parse->err, VIR_ERR_XML_ERROR,
+             "Missing required element '%s' in element '%s', line %ld", field->name, node->name,
              xmlGetLineNo(node));
     return explain(parse, node, NULL);
 }
@@ -186,14 +195,16 @@ is_read(const Parse *parse, const ModelField *field)
 
 /* Read @text, of attribute @attr of @node or of its content, into @value. */
 static bool
-parse_text(Parse *parse, const xmlNode *node, const ModelField *field, const char *attr, const char *text, void *value)
+parse_text(Parse *parse, const xmlNode *node, const ModelField *field, const char *attr,
+           const char *text, void *value)
 {
     const char *unit = NULL;
     g_autofree char *copy = NULL;
     ScalarResult result;
 
     if (strlen(text) > (attr ? MAX_VALUE : MAX_TEXT)) {
-        fail(parse->err, VIR_ERR_XML_ERROR, "the value of '%s' in element '%s', line %ld is too long", attr ? attr : "text()",
+        fail(parse->err, VIR_ERR_XML_ERROR,
+             "the value of '%s' in element '%s', line %ld is too long", attr ? attr : "text()",
              node->name, xmlGetLineNo(node));
         return false;
     }
@@ -214,7 +225,8 @@ parse_text(Parse *parse, const xmlNode *node, const ModelField *field, const cha
 }
 
 static bool
-parse_scalar(Parse *parse, const xmlNode *node, const ModelField *field, const char *attr, const char *text, void *self)
+parse_scalar(Parse *parse, const xmlNode *node, const ModelField *field, const char *attr,
+             const char *text, void *self)
 {
     if (!parse_text(parse, node, field, attr, text, member_at(self, field)))
         return false;
@@ -248,8 +260,9 @@ parse_attribute(Parse *parse, const ModelField *field, void *self, xmlNode *node
     if (!is_read(parse, field))
         return true;
     for (const xmlAttr *at = node->properties; at && !attr; at = at->next)
-        if ((char)at->name[0] == field->name[0] && strcmp((const char *)at->name, field->name) == 0
-            && (!field->ns || (at->ns && strcmp((const char *)at->ns->href, field->ns) == 0)))
+        if ((char)at->name[0] == field->name[0] &&
+            strcmp((const char *)at->name, field->name) == 0 &&
+            (!field->ns || (at->ns && strcmp((const char *)at->ns->href, field->ns) == 0)))
             attr = at;
     text = attr ? text_of(parse, attr->children) : NULL;
     if (attr && !text)
@@ -283,11 +296,13 @@ open_branch(const ModelType *type, void *self, const ModelType **content)
     return *pointer;
 }
 
-/* Take the tag of @self (a union) from its element, or from the tag line of the struct around it. */
+/* Take the tag of @self (a union) from its element, or from the tag line of the struct around
+ * it. */
 static bool
 parse_tag(Parse *parse, const ModelType *type, void *self, xmlNode *node)
 {
-    const ModelField tag = { .kind = MODEL_ENUM, .of = type->kinds, .place = MODEL_AT_ATTR, .name = type->tag_attr };
+    const ModelField tag = {
+        .kind = MODEL_ENUM, .of = type->kinds, .place = MODEL_AT_ATTR, .name = type->tag_attr};
     const xmlAttr *attr = find_attribute(node, type->tag_attr);
     const char *text = attr ? text_of(parse, attr->children) : NULL;
 
@@ -319,8 +334,8 @@ parse_attributes(Parse *parse, const ModelType *type, void *self, xmlNode *node)
         follow_tag(field, self);
         if (field->place == MODEL_AT_ATTR && !parse_attribute(parse, field, self, node))
             return false;
-        if (field->place == MODEL_AT_INLINE && is_read(parse, field)
-            && !parse_attributes(parse, field->of, member_at(self, field), node))
+        if (field->place == MODEL_AT_INLINE && is_read(parse, field) &&
+            !parse_attributes(parse, field->of, member_at(self, field), node))
             return false;
     }
     return true;
@@ -378,14 +393,16 @@ parse_scalar_child(Parse *parse, const ModelField *field, void *self, xmlNode *n
 
         text = attr ? text_of(parse, attr->children) : NULL;
         if (!text) {
-            fail(parse->err, VIR_ERR_XML_ERROR, "Missing required attribute '%s' in element '%s'", field->item_attr, node->name);
+            fail(parse->err, VIR_ERR_XML_ERROR, "Missing required attribute '%s' in element '%s'",
+                 field->item_attr, node->name);
             return explain(parse, node, field);
         }
     } else {
         text = text_of(parse, node->children);
     }
     if (is_list)
-        return parse_text(parse, node, field, field->item_attr, text ? text : "", append_scalar(field, self));
+        return parse_text(parse, node, field, field->item_attr, text ? text : "",
+                          append_scalar(field, self));
     if (!text)
         return field->words & MODEL_REQUIRED ? fail_missing(parse, node, field) : true;
     return parse_scalar(parse, node, field, NULL, text, self);
@@ -402,7 +419,8 @@ is_void(const ModelType *type, const void *self)
     return is_fresh && model_prints_nothing(type, self);
 }
 
-/* An optional struct that says nothing counts as absent, as it could not be told from absent once printed. */
+/* An optional struct that says nothing counts as absent, as it could not be told from absent
+ * once printed. */
 static void
 drop_void(const ModelType *type, void **pointer)
 {
@@ -478,7 +496,8 @@ parse_any(Parse *parse, const ModelField *field, void *self, xmlNode *node, bool
 
 /* Hand @node to the field of @type that asks for it. @index counts fields on the way, for @seen. */
 static bool
-hand_child(Parse *parse, const ModelType *type, void *self, xmlNode *node, Seen *seen, guint *index, bool *was_taken)
+hand_child(Parse *parse, const ModelType *type, void *self, xmlNode *node, Seen *seen, guint *index,
+           bool *was_taken)
 {
     if (type->kinds) {
         void *branch = open_branch(type, self, &type);
@@ -490,16 +509,17 @@ hand_child(Parse *parse, const ModelType *type, void *self, xmlNode *node, Seen 
         guint number = (*index)++;
 
         if (field->place == MODEL_AT_INLINE) {
-            if (is_read(parse, field)
-                && !hand_child(parse, field->of, member_at(self, field), node, seen, index, was_taken))
+            if (is_read(parse, field) &&
+                !hand_child(parse, field->of, member_at(self, field), node, seen, index, was_taken))
                 return false;
         } else if (field->place == MODEL_AT_ANY) {
             if (!parse_any(parse, field, self, node, was_taken))
                 return false;
-        } else if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK)
-                   && !(field->words & MODEL_AGAIN) && is_field_element(node, field)) {
+        } else if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK) &&
+                   !(field->words & MODEL_AGAIN) && is_field_element(node, field)) {
             *was_taken = true;
-            if (number < MAX_SEEN && (seen->bits[number / 64] >> (number % 64) & 1) && !(field->words & MODEL_LIST))
+            if (number < MAX_SEEN && (seen->bits[number / 64] >> (number % 64) & 1) &&
+                !(field->words & MODEL_LIST))
                 return true;
             if (number < MAX_SEEN)
                 seen->bits[number / 64] |= G_GUINT64_CONSTANT(1) << (number % 64);
@@ -512,7 +532,8 @@ hand_child(Parse *parse, const ModelType *type, void *self, xmlNode *node, Seen 
 
 /* Everything that has to be there is there? The numbering is that of hand_child(). */
 static bool
-check_required(Parse *parse, const ModelType *type, void *self, xmlNode *node, const Seen *seen, guint *index)
+check_required(Parse *parse, const ModelType *type, void *self, xmlNode *node, const Seen *seen,
+               guint *index)
 {
     if (type->kinds) {
         void *branch = open_branch(type, self, &type);
@@ -523,11 +544,12 @@ check_required(Parse *parse, const ModelType *type, void *self, xmlNode *node, c
         const ModelField *field = &type->fields[i];
         guint number = (*index)++;
 
-        if (field->place == MODEL_AT_INLINE && is_read(parse, field)
-            && !check_required(parse, field->of, member_at(self, field), node, seen, index))
+        if (field->place == MODEL_AT_INLINE && is_read(parse, field) &&
+            !check_required(parse, field->of, member_at(self, field), node, seen, index))
             return false;
-        if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK) && (field->words & MODEL_REQUIRED)
-            && number < MAX_SEEN && !(seen->bits[number / 64] >> (number % 64) & 1) && is_read(parse, field))
+        if ((field->place == MODEL_AT_CHILD || field->place == MODEL_AT_BLOCK) &&
+            (field->words & MODEL_REQUIRED) && number < MAX_SEEN &&
+            !(seen->bits[number / 64] >> (number % 64) & 1) && is_read(parse, field))
             return fail_missing(parse, node, field);
     }
     return true;
@@ -560,8 +582,8 @@ parse_content_text(Parse *parse, const ModelType *type, void *self, xmlNode *nod
     for (guint i = 0; i < type->n_fields; i++) {
         const ModelField *field = &type->fields[i];
 
-        if (field->place == MODEL_AT_INLINE && is_read(parse, field)
-            && !parse_content_text(parse, field->of, member_at(self, field), node))
+        if (field->place == MODEL_AT_INLINE && is_read(parse, field) &&
+            !parse_content_text(parse, field->of, member_at(self, field), node))
             return false;
         if (field->place != MODEL_AT_TEXT || !is_read(parse, field))
             continue;
@@ -576,7 +598,7 @@ parse_content_text(Parse *parse, const ModelType *type, void *self, xmlNode *nod
 static bool
 parse_element(Parse *parse, const ModelType *type, void *self, xmlNode *node)
 {
-    Seen seen = { 0 };
+    Seen seen = {0};
     bool has_content = false;
     guint index;
 
@@ -586,7 +608,8 @@ parse_element(Parse *parse, const ModelType *type, void *self, xmlNode *node)
         bool was_taken = false;
 
         index = 0;
-        if (child->type == XML_ELEMENT_NODE && !hand_child(parse, type, self, child, &seen, &index, &was_taken))
+        if (child->type == XML_ELEMENT_NODE &&
+            !hand_child(parse, type, self, child, &seen, &index, &was_taken))
             return false;
         has_content |= was_taken;
     }
@@ -611,8 +634,8 @@ refuse_dtd(void *ctxt, const xmlChar *name, const xmlChar *id, const xmlChar *sy
 static xmlDoc *
 read_document(const char *xml, gsize len, GError **err)
 {
-    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOENT | XML_PARSE_NOCDATA
-        | XML_PARSE_COMPACT;
+    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
+                        XML_PARSE_NOENT | XML_PARSE_NOCDATA | XML_PARSE_COMPACT;
     xmlParserCtxt *parser = xmlNewParserCtxt();
     const xmlError *error;
     bool has_dtd = false;
@@ -629,10 +652,12 @@ read_document(const char *xml, gsize len, GError **err)
         xmlFreeDoc(doc);
         doc = fail_null(err, VIR_ERR_XML_ERROR, "document type declarations are not allowed");
     } else if (!doc || !parser->wellFormed) {
-        g_autofree char *message = g_strdup(error && error->message ? error->message : "the document is not well formed");
+        g_autofree char *message =
+            g_strdup(error && error->message ? error->message : "the document is not well formed");
 
         xmlFreeDoc(doc);
-        doc = fail_null(err, VIR_ERR_XML_DETAIL, "line %d: %s", error ? error->line : 1, g_strchomp(message));
+        doc = fail_null(err, VIR_ERR_XML_DETAIL, "line %d: %s", error ? error->line : 1,
+                        g_strchomp(message));
     }
     xmlFreeParserCtxt(parser);
     return doc;
@@ -643,11 +668,12 @@ parse_document(const ModelType *type, xmlDoc *doc, ModelParseFlags flags, GError
 {
     xmlNode *root = xmlDocGetRootElement(doc);
     g_autoptr(GString) text = g_string_new(NULL);
-    Parse parse = { .flags = flags, .file = type->file, .text = text, .err = err };
+    Parse parse = {.flags = flags, .file = type->file, .text = text, .err = err};
     void *self;
 
     if (!root || strcmp((const char *)root->name, type->element) != 0) {
-        error_set(err, type->file->error_domain, VIR_ERR_XML_ERROR, "unexpected root element <%s>, expecting <%s>",
+        error_set(err, type->file->error_domain, VIR_ERR_XML_ERROR,
+                  "unexpected root element <%s>, expecting <%s>",
                   root ? (const char *)root->name : "", type->element);
         return NULL;
     }
@@ -664,8 +690,9 @@ model_read_document(const char *xml, GError **err)
     gsize len = strlen(xml);
 
     if (len > MAX_DOCUMENT)
-        return fail_null(err, VIR_ERR_XML_ERROR, "the document has %" G_GSIZE_FORMAT " bytes, more than the %d allowed", len,
-                         MAX_DOCUMENT);
+        return fail_null(err, VIR_ERR_XML_ERROR,
+                         "the document has %" G_GSIZE_FORMAT " bytes, more than the %d allowed",
+                         len, MAX_DOCUMENT);
     return read_document(xml, len, err);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reflection on model objects: JSON, members by path, a walk over all values. Names are those of the C members. */
+/* Reflection on model objects: JSON, members by path, a walk over all values. Names are those
+ * of the C members. */
 #define ERROR_DOMAIN VIR_FROM_NONE
 
 #include "model/reflect.h"
@@ -12,7 +13,8 @@
 
 /* --- JSON --- */
 
-static void json_fields(json_t *out, const ModelType *type, const void *self, ModelFormatFlags flags);
+static void json_fields(json_t *out, const ModelType *type, const void *self,
+                        ModelFormatFlags flags);
 
 static json_t *
 json_scalar(const ModelField *field, const void *value)
@@ -93,7 +95,8 @@ json_value(const ModelField *field, const void *self, ModelFormatFlags flags)
     if (field->words & MODEL_LIST)
         return *member_count(self, field) ? json_list(field, self, flags) : NULL;
     if (field->kind == MODEL_OBJECT && is_object_pointer(field))
-        return *(void *const *)member ? json_struct(field->of, *(void *const *)member, flags) : NULL;
+        return *(void *const *)member ? json_struct(field->of, *(void *const *)member, flags)
+                                      : NULL;
     if (field->kind == MODEL_OBJECT || field->kind == MODEL_UNION) {
         value = json_struct(field->of, member, flags);
         if (json_object_size(value))
@@ -107,9 +110,9 @@ json_value(const ModelField *field, const void *self, ModelFormatFlags flags)
 static bool
 is_hidden(const ModelField *field, ModelFormatFlags flags)
 {
-    return ((field->words & MODEL_SECURE) && !(flags & MODEL_FORMAT_SECURE))
-        || ((field->words & MODEL_LIVE) && (flags & MODEL_FORMAT_INACTIVE))
-        || ((field->words & MODEL_STATUS) && !(flags & MODEL_FORMAT_STATUS));
+    return ((field->words & MODEL_SECURE) && !(flags & MODEL_FORMAT_SECURE)) ||
+           ((field->words & MODEL_LIVE) && (flags & MODEL_FORMAT_INACTIVE)) ||
+           ((field->words & MODEL_STATUS) && !(flags & MODEL_FORMAT_STATUS));
 }
 
 static void
@@ -160,7 +163,8 @@ find_member(const ModelType *type, const char *name, gsize len)
 
             if (found)
                 return found;
-        } else if (field->member && strlen(field->member) == len && memcmp(field->member, name, len) == 0) {
+        } else if (field->member && strlen(field->member) == len &&
+                   memcmp(field->member, name, len) == 0) {
             return field;
         }
     }
@@ -177,10 +181,12 @@ enter_list(Place *place, const char **path, GError **err)
     guint64 index;
 
     if (**path != '[')
-        return fail(err, VIR_ERR_INVALID_ARG, "%s is a list: say which entry, as in %s[0]", field->member, field->member);
+        return fail(err, VIR_ERR_INVALID_ARG, "%s is a list: say which entry, as in %s[0]",
+                    field->member, field->member);
     index = g_ascii_strtoull(*path + 1, &end, 10);
     if (*end != ']' || index >= *member_count(place->self, field))
-        return fail(err, VIR_ERR_INVALID_ARG, "%s has %" G_GSIZE_FORMAT " entries, there is none at %s", field->member,
+        return fail(err, VIR_ERR_INVALID_ARG,
+                    "%s has %" G_GSIZE_FORMAT " entries, there is none at %s", field->member,
                     *member_count(place->self, field), *path);
     *path = end + 1;
     place->value = *(char **)place->value + index * step;
@@ -195,7 +201,8 @@ find_place(const ModelType *type, void *self, const char *path, Place *place, GE
 
         place->field = find_member(type, path, len);
         if (!place->field)
-            return fail(err, VIR_ERR_INVALID_ARG, "%s has no member '%.*s'", type->name, (int)len, path);
+            return fail(err, VIR_ERR_INVALID_ARG, "%s has no member '%.*s'", type->name, (int)len,
+                        path);
         place->self = self;
         place->value = member_at(self, place->field);
         path += len;
@@ -203,9 +210,13 @@ find_place(const ModelType *type, void *self, const char *path, Place *place, GE
             return false;
         if (!*path)
             return true;
-        if (*path != '.' || (place->field->kind != MODEL_OBJECT && place->field->kind != MODEL_UNION))
-            return fail(err, VIR_ERR_INVALID_ARG, "%s is a single value: '%s' leads nowhere", place->field->member, path);
-        self = (place->field->words & MODEL_LIST) || is_object_pointer(place->field) ? *(void **)place->value : place->value;
+        if (*path != '.' ||
+            (place->field->kind != MODEL_OBJECT && place->field->kind != MODEL_UNION))
+            return fail(err, VIR_ERR_INVALID_ARG, "%s is a single value: '%s' leads nowhere",
+                        place->field->member, path);
+        self = (place->field->words & MODEL_LIST) || is_object_pointer(place->field)
+                   ? *(void **)place->value
+                   : place->value;
         if (!self) {
             place->value = NULL;
             return true;
@@ -218,7 +229,7 @@ find_place(const ModelType *type, void *self, const char *path, Place *place, GE
 bool
 model_get(const ModelType *type, const void *self, const char *path, char **text, GError **err)
 {
-    Place place = { 0 };
+    Place place = {0};
     char buffer[SCALAR_BUFFER];
     g_autofree char *owned = NULL;
 
@@ -237,13 +248,13 @@ model_get(const ModelType *type, const void *self, const char *path, char **text
 bool
 model_set(const ModelType *type, void *self, const char *path, const char *text, GError **err)
 {
-    Place place = { 0 };
+    Place place = {0};
     ScalarResult result;
 
     if (!find_place(type, self, path, &place, err))
         return false;
-    if (!place.value || place.field->kind == MODEL_OBJECT || place.field->kind == MODEL_UNION
-        || (place.field->words & MODEL_TAG))
+    if (!place.value || place.field->kind == MODEL_OBJECT || place.field->kind == MODEL_UNION ||
+        (place.field->words & MODEL_TAG))
         return fail(err, VIR_ERR_INVALID_ARG, "%s is no value that can be set", path);
     if (place.field->extra && place.field->extra->parse) {
         if (!place.field->extra->parse(text, place.value, err))
@@ -255,7 +266,8 @@ model_set(const ModelType *type, void *self, const char *path, const char *text,
         if (result != SCALAR_OK) {
             g_autofree char *allowed = scalar_allowed(place.field);
 
-            return fail(err, VIR_ERR_INVALID_ARG, "'%s' cannot be the value of %s; allowed: %s", text, path, allowed);
+            return fail(err, VIR_ERR_INVALID_ARG, "'%s' cannot be the value of %s; allowed: %s",
+                        text, path, allowed);
         }
     }
     if (place.field->companion && !(place.field->words & MODEL_LIST))
@@ -265,10 +277,12 @@ model_set(const ModelType *type, void *self, const char *path, const char *text,
 
 /* --- walk --- */
 
-static void walk_struct(const ModelType *type, const void *self, GString *path, ModelVisit visit, void *opaque);
+static void walk_struct(const ModelType *type, const void *self, GString *path, ModelVisit visit,
+                        void *opaque);
 
 static void
-walk_entry(const ModelField *field, const void *self, const void *value, GString *path, ModelVisit visit, void *opaque)
+walk_entry(const ModelField *field, const void *self, const void *value, GString *path,
+           ModelVisit visit, void *opaque)
 {
     char buffer[SCALAR_BUFFER];
     g_autofree char *owned = NULL;
@@ -280,7 +294,9 @@ walk_entry(const ModelField *field, const void *self, const void *value, GString
         if (inner)
             walk_struct(field->of, inner, path, visit, opaque);
     } else if (scalar_is_set(field, self, value)) {
-        visit(path->str, field->words & MODEL_SECURE ? "(secret)" : scalar_text(field, value, buffer, &owned), opaque);
+        visit(path->str,
+              field->words & MODEL_SECURE ? "(secret)" : scalar_text(field, value, buffer, &owned),
+              opaque);
     }
 }
 
@@ -307,7 +323,8 @@ walk_field(const ModelField *field, const void *self, GString *path, ModelVisit 
 
         for (gsize i = 0; i < *member_count(self, field); i++) {
             g_string_append_printf(path, "[%" G_GSIZE_FORMAT "]", i);
-            walk_entry(field, self, *(char *const *)member_at(self, field) + i * step, path, visit, opaque);
+            walk_entry(field, self, *(char *const *)member_at(self, field) + i * step, path, visit,
+                       opaque);
             g_string_truncate(path, name_end);
         }
     }
@@ -320,7 +337,8 @@ walk_struct(const ModelType *type, const void *self, GString *path, ModelVisit v
     for (guint i = 0; i < type->n_fields; i++) {
         const ModelField *field = &type->fields[i];
 
-        if (!field->member || (field->words & MODEL_AGAIN) || (field->place == MODEL_AT_NOWHERE && !type->kinds))
+        if (!field->member || (field->words & MODEL_AGAIN) ||
+            (field->place == MODEL_AT_NOWHERE && !type->kinds))
             continue;
         if (type->kinds && (field->kind != MODEL_OBJECT || field->value != *union_kind(self)))
             continue;

@@ -41,14 +41,16 @@ union_kind(const void *self)
 static inline bool
 is_object_pointer(const ModelField *field)
 {
-    return field->kind == MODEL_OBJECT && (field->words & MODEL_OPTIONAL) && field->place != MODEL_AT_BLOCK;
+    return field->kind == MODEL_OBJECT && (field->words & MODEL_OPTIONAL) &&
+           field->place != MODEL_AT_BLOCK;
 }
 
 /* Does the list hold pointers (strings, structs), or values one after another? */
 static inline bool
 has_pointers(const ModelField *field)
 {
-    return field->kind == MODEL_STRING || field->kind == MODEL_RAW || field->kind == MODEL_OBJECT || field->kind == MODEL_UNION;
+    return field->kind == MODEL_STRING || field->kind == MODEL_RAW || field->kind == MODEL_OBJECT ||
+           field->kind == MODEL_UNION;
 }
 
 /* A bounded document without DTD as a tree; xmlFreeDoc() (engine_parse.c). */
@@ -56,7 +58,8 @@ xmlDoc *model_read_document(const char *xml, GError **err);
 
 gsize model_scalar_size(ModelKind kind);
 void model_init(const ModelType *type, void *self);
-/* Is there nothing to print inside an element of this type, whatever the flags? (engine_format.c) */
+/* Is there nothing to print inside an element of this type, whatever the flags?
+ * (engine_format.c) */
 bool model_prints_nothing(const ModelType *type, const void *self);
 /* Free what @self owns; not @self. */
 void model_clear(const ModelType *type, void *self);
@@ -71,9 +74,11 @@ void scalar_clear(const ModelField *field, void *value);
 bool scalar_is_default(const ModelField *field, const void *value);
 /* Is there a value to print? @self tells has_x. */
 bool scalar_is_set(const ModelField *field, const void *self, const void *value);
-/* Text as it stands in the XML, unescaped; NULL: nothing to print. Short values are made in @buffer. */
+/* Text as it stands in the XML, unescaped; NULL: nothing to print. Short values are made in
+ * @buffer. */
 #define SCALAR_BUFFER 48
-const char *scalar_text(const ModelField *field, const void *value, char buffer[SCALAR_BUFFER], char **owned);
+const char *scalar_text(const ModelField *field, const void *value, char buffer[SCALAR_BUFFER],
+                        char **owned);
 const char *scalar_unit(const ModelField *field);
 
 typedef enum {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Single values of a model: text to member and back, equal, copy, free. What a kind looks like in XML is said here and
- * nowhere else; schema/model/README.md has the list. */
+/* Single values of a model: text to member and back, equal, copy, free. What a kind looks like
+ * in XML is said here and nowhere else; schema/model/README.md has the list. */
 #include "model/engine_private.h"
 
 #include <math.h>
@@ -9,35 +9,35 @@
 #include "base/ids.h"
 #include "base/text.h"
 
-static const char *const truth_words[][2] = { { "yes", "no" }, { "on", "off" }, { "enable", "disable" } };
+static const char *const truth_words[][2] = {{"yes", "no"}, {"on", "off"}, {"enable", "disable"}};
 
 /* The order of SIZE_UNITS in gen/model_ast.py. */
 static const struct {
     const char *name;
     guint64 bytes;
 } size_units[] = {
-    { "b", 1 },
-    { "bytes", 1 },
-    { "KB", 1000 },
-    { "k", 1 << 10 },
-    { "KiB", 1 << 10 },
-    { "MB", 1000000 },
-    { "M", 1 << 20 },
-    { "MiB", 1 << 20 },
-    { "GB", 1000000000 },
-    { "G", 1 << 30 },
-    { "GiB", 1 << 30 },
-    { "TB", 1000000000000 },
-    { "T", G_GUINT64_CONSTANT(1) << 40 },
-    { "TiB", G_GUINT64_CONSTANT(1) << 40 },
+    {"b", 1},
+    {"bytes", 1},
+    {"KB", 1000},
+    {"k", 1 << 10},
+    {"KiB", 1 << 10},
+    {"MB", 1000000},
+    {"M", 1 << 20},
+    {"MiB", 1 << 20},
+    {"GB", 1000000000},
+    {"G", 1 << 30},
+    {"GiB", 1 << 30},
+    {"TB", 1000000000000},
+    {"T", G_GUINT64_CONSTANT(1) << 40},
+    {"TiB", G_GUINT64_CONSTANT(1) << 40},
     /* read only */
-    { "byte", 1 },
-    { "PB", 1000000000000000 },
-    { "P", G_GUINT64_CONSTANT(1) << 50 },
-    { "PiB", G_GUINT64_CONSTANT(1) << 50 },
-    { "EB", 1000000000000000000 },
-    { "E", G_GUINT64_CONSTANT(1) << 60 },
-    { "EiB", G_GUINT64_CONSTANT(1) << 60 },
+    {"byte", 1},
+    {"PB", 1000000000000000},
+    {"P", G_GUINT64_CONSTANT(1) << 50},
+    {"PiB", G_GUINT64_CONSTANT(1) << 50},
+    {"EB", 1000000000000000000},
+    {"E", G_GUINT64_CONSTANT(1) << 60},
+    {"EiB", G_GUINT64_CONSTANT(1) << 60},
 };
 
 const char *
@@ -173,7 +173,8 @@ number_text(const ModelField *field, const void *value, char buffer[SCALAR_BUFFE
         g_snprintf(buffer, SCALAR_BUFFER, "0x%0*x", field->detail, *(const guint *)value);
         break;
     case MODEL_HEX64:
-        g_snprintf(buffer, SCALAR_BUFFER, "0x%0*" G_GINT64_MODIFIER "x", field->detail, *(const guint64 *)value);
+        g_snprintf(buffer, SCALAR_BUFFER, "0x%0*" G_GINT64_MODIFIER "x", field->detail,
+                   *(const guint64 *)value);
         break;
     case MODEL_OCTAL:
         g_snprintf(buffer, SCALAR_BUFFER, "0%o", *(const guint *)value);
@@ -201,7 +202,9 @@ scalar_text(const ModelField *field, const void *value, char buffer[SCALAR_BUFFE
     case MODEL_BOOL:
         return truth_words[field->detail][*(const bool *)value ? 0 : 1];
     case MODEL_TRISTATE:
-        return *(const int *)value ? truth_words[field->detail][*(const int *)value == TRISTATE_YES ? 0 : 1] : NULL;
+        return *(const int *)value
+                   ? truth_words[field->detail][*(const int *)value == TRISTATE_YES ? 0 : 1]
+                   : NULL;
     case MODEL_ENUM:
         return model_enum_word(field->of, *(const int *)value);
     case MODEL_UUID:
@@ -230,7 +233,9 @@ check_range(const ModelField *field, gint64 number, bool is_huge)
     if (!extra)
         return SCALAR_OK;
     if (extra->has_min && !is_huge && number < extra->min)
-        return number < 0 && extra->min == 0 ? SCALAR_NEGATIVE : number == 0 ? SCALAR_ZERO : SCALAR_RANGE;
+        return number < 0 && extra->min == 0 ? SCALAR_NEGATIVE
+               : number == 0                 ? SCALAR_ZERO
+                                             : SCALAR_RANGE;
     if (extra->has_max && (is_huge || number > extra->max))
         return SCALAR_RANGE;
     return SCALAR_OK;
@@ -239,9 +244,12 @@ check_range(const ModelField *field, gint64 number, bool is_huge)
 static ScalarResult
 parse_number(const ModelField *field, const char *text, void *value)
 {
-    int base = field->kind == MODEL_OCTAL ? 8 : field->kind == MODEL_HEX || field->kind == MODEL_HEX64 ? 0 : 10;
+    int base = field->kind == MODEL_OCTAL                               ? 8
+               : field->kind == MODEL_HEX || field->kind == MODEL_HEX64 ? 0
+                                                                        : 10;
     bool is_signed = field->kind == MODEL_INT || field->kind == MODEL_LLONG;
-    bool is_wide = field->kind == MODEL_LLONG || field->kind == MODEL_ULLONG || field->kind == MODEL_HEX64;
+    bool is_wide =
+        field->kind == MODEL_LLONG || field->kind == MODEL_ULLONG || field->kind == MODEL_HEX64;
     long long number;
     unsigned long long positive = 0;
     ScalarResult result;
@@ -249,7 +257,8 @@ parse_number(const ModelField *field, const char *text, void *value)
     if (base == 10 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
         base = 16;
     if (is_signed) {
-        if (!text_to_llong(text, base, &number) || (!is_wide && (number < G_MININT || number > G_MAXINT)))
+        if (!text_to_llong(text, base, &number) ||
+            (!is_wide && (number < G_MININT || number > G_MAXINT)))
             return SCALAR_BAD;
     } else {
         if (*text == '-')
@@ -357,7 +366,8 @@ scalar_parse(const ModelField *field, const char *text, const char *unit, void *
         *(char **)value = g_strdup(text);
         return SCALAR_OK;
     }
-    if (!len || (!g_ascii_isspace(text[0]) && !g_ascii_isspace(text[len - 1])) || field->place == MODEL_AT_ATTR)
+    if (!len || (!g_ascii_isspace(text[0]) && !g_ascii_isspace(text[len - 1])) ||
+        field->place == MODEL_AT_ATTR)
         return parse_trimmed(field, text, unit, value);
     g_autofree char *trimmed = g_strstrip(g_strdup(text));
     return parse_trimmed(field, trimmed, unit, value);
@@ -387,12 +397,15 @@ number_allowed(const ModelField *field)
     const ModelExtra *extra = field->extra;
 
     if (extra && extra->has_min && extra->has_max)
-        return g_strdup_printf("a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, extra->min, extra->max);
+        return g_strdup_printf("a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+                               extra->min, extra->max);
     if (extra && extra->has_min)
         return g_strdup_printf("a number, at least %" G_GINT64_FORMAT, extra->min);
     if (extra && extra->has_max)
         return g_strdup_printf("a number, at most %" G_GINT64_FORMAT, extra->max);
-    return g_strdup(field->kind == MODEL_INT || field->kind == MODEL_LLONG ? "a whole number" : "a number, not negative");
+    return g_strdup(field->kind == MODEL_INT || field->kind == MODEL_LLONG
+                        ? "a whole number"
+                        : "a number, not negative");
 }
 
 char *
@@ -404,7 +417,8 @@ scalar_allowed(const ModelField *field)
     switch ((ModelKind)field->kind) {
     case MODEL_BOOL:
     case MODEL_TRISTATE:
-        return g_strdup_printf("%s, %s", truth_words[field->detail][0], truth_words[field->detail][1]);
+        return g_strdup_printf("%s, %s", truth_words[field->detail][0],
+                               truth_words[field->detail][1]);
     case MODEL_ENUM:
         out = g_string_new(NULL);
         for (guint i = 1; i < of->n_words; i++)

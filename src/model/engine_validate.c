@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Judging a document by the RelaxNG grammar of its model, for callers that ask for it (the VALIDATE flags). The grammar is part of the
- * table, read once, kept. libxml2 does not promise that a grammar may be used by two threads, so they take turns. */
+/* Judging a document by the RelaxNG grammar of its model, for callers that ask for it (the
+ * VALIDATE flags). The grammar is part of the table, read once, kept. libxml2 does not promise
+ * that a grammar may be used by two threads, so they take turns. */
 #define ERROR_DOMAIN VIR_FROM_XML
 
 #include "model/engine.h"
@@ -20,7 +21,8 @@ keep_first(void *opaque, xmlErrorPtr error)
     char **text = opaque;
 
     if (!*text && error->message)
-        *text = g_strdup_printf("line %d: %s", error->line, g_strstrip(g_strdelimit(error->message, "\n", ' ')));
+        *text = g_strdup_printf("line %d: %s", error->line,
+                                g_strstrip(g_strdelimit(error->message, "\n", ' ')));
 }
 
 static xmlRelaxNG *
@@ -38,7 +40,8 @@ find_grammar(const ModelFile *file, GError **err)
     grammar = reader ? xmlRelaxNGParse(reader) : NULL;
     xmlRelaxNGFreeParserCtxt(reader);
     if (!grammar)
-        return fail_null(err, VIR_ERR_INTERNAL_ERROR, "the grammar of %s documents cannot be read", file->name);
+        return fail_null(err, VIR_ERR_INTERNAL_ERROR, "the grammar of %s documents cannot be read",
+                         file->name);
     g_hash_table_insert(grammars, (void *)file, grammar);
     return grammar;
 }
@@ -57,9 +60,9 @@ judge(const ModelFile *file, xmlDoc *doc, GError **err)
     xmlRelaxNGSetValidStructuredErrors(validator, keep_first, &complaint);
     result = xmlRelaxNGValidateDoc(validator, doc);
     xmlRelaxNGFreeValidCtxt(validator);
-    return result == 0
-        || fail(err, VIR_ERR_XML_INVALID_SCHEMA, "Unable to validate doc against the %s model: %s", file->name,
-                complaint ? complaint : "it does not fit");
+    return result == 0 ||
+           fail(err, VIR_ERR_XML_INVALID_SCHEMA, "Unable to validate doc against the %s model: %s",
+                file->name, complaint ? complaint : "it does not fit");
 }
 
 bool

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* See raw.h. An element that holds text beside elements is written in one piece, as moving its parts would change the text. */
+/* See raw.h. An element that holds text beside elements is written in one piece, as moving its
+ * parts would change the text. */
 #include "model/raw.h"
 
 #include <stdbool.h>
@@ -96,7 +97,8 @@ write_element(GString *out, const xmlNode *node, int depth, bool is_laid_out)
 
     for (const xmlNode *child = node->children; child; child = child->next) {
         has_children |= child->type == XML_ELEMENT_NODE || child->type == XML_COMMENT_NODE;
-        has_text |= (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE) && !is_blank(child);
+        has_text |= (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE) &&
+                    !is_blank(child);
     }
     write_start(out, node);
     g_string_append_c(out, '>');
@@ -126,7 +128,8 @@ write_element(GString *out, const xmlNode *node, int depth, bool is_laid_out)
 static void
 write_comment(GString *out, const xmlNode *node)
 {
-    g_autofree char *text = g_strdelimit(g_strdup(node->content ? (const char *)node->content : ""), "\n\r", ' ');
+    g_autofree char *text =
+        g_strdelimit(g_strdup(node->content ? (const char *)node->content : ""), "\n\r", ' ');
 
     g_string_append_printf(out, "<!--%s-->", text);
 }
@@ -146,7 +149,8 @@ char *
 raw_from_node(xmlNode *node)
 {
     GString *out = g_string_new(NULL);
-    xmlNode *copy = xmlDocCopyNode(node, node->doc, 1); /* brings namespaces declared further out along */
+    xmlNode *copy =
+        xmlDocCopyNode(node, node->doc, 1); /* brings namespaces declared further out along */
 
     write_node(out, copy, 0, true);
     xmlFreeNode(copy);

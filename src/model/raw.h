@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Foreign subtrees (`raw` in the schema) as text: well-formed by themselves, laid out with two blanks a level. Every line break in the
- * text is layout; one that belongs to the content is written as a character reference. */
+/* Foreign subtrees (`raw` in the schema) as text: well-formed by themselves, laid out with two
+ * blanks a level. Every line break in the text is layout; one that belongs to the content is
+ * written as a character reference. */
 #pragma once
 
 #include <glib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes from outside as the XML of a domain, snapshot or device: refused, or a model that is printed, read again and equal.
- * Seeds: tests/model/data. Run by `dev/fuzz model SECONDS`. */
+/* Bytes from outside as the XML of a domain, snapshot or device: refused, or a model that is
+ * printed, read again and equal. Seeds: tests/model/data. Run by `dev/fuzz model SECONDS`. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -39,7 +39,8 @@ try_type(const ModelType *type, const char *xml)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static const ModelType *const types[] = { &domain_model, &domain_snapshot_model, &disk_model, &interface_model };
+    static const ModelType *const types[] = {&domain_model, &domain_snapshot_model, &disk_model,
+                                             &interface_model};
     g_autofree char *xml = g_strndup((const char *)bytes, len);
 
     for (guint i = 0; i < G_N_ELEMENTS(types); i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every document of tests/model/data is read, printed, read again, compared, copied and judged by the grammar. The name up to the first
- * dash says what it is; `-plain` files are printed byte for byte as they stand. */
+/* Every document of tests/model/data is read, printed, read again, compared, copied and judged
+ * by the grammar. The name up to the first dash says what it is; `-plain` files are printed
+ * byte for byte as they stand. */
 #include <string.h>
 
 #include "base/error.h"
@@ -16,10 +17,10 @@ typedef struct {
 } Kind;
 
 static const Kind kinds[] = {
-    { "domain", &domain_model },
-    { "snapshot", &domain_snapshot_model },
-    { "capabilities", &host_capabilities_model },
-    { "domcaps", &domain_capabilities_model },
+    {"domain", &domain_model},
+    {"snapshot", &domain_snapshot_model},
+    {"capabilities", &host_capabilities_model},
+    {"domcaps", &domain_capabilities_model},
 };
 
 typedef struct {
@@ -67,7 +68,8 @@ survives_all_the_engine_does(gconstpointer data)
     model_free(type, copy);
 }
 
-/* Cut, doubled and blanked pieces: whatever comes out is an error or a model that can be printed and read. */
+/* Cut, doubled and blanked pieces: whatever comes out is an error or a model that can be
+ * printed and read. */
 static void
 survives_damage(gconstpointer data)
 {
@@ -126,8 +128,10 @@ add_document(const char *folder, const char *name)
     document->name = g_strdup(name);
     g_assert_true(g_file_get_contents(path, &document->xml, NULL, NULL));
     for (guint i = 0; i < 3; i++) {
-        static const char *const claims[] = { "survives_all_the_engine_does", "survives_damage", "is_what_the_grammar_says" };
-        static const GTestDataFunc functions[] = { survives_all_the_engine_does, survives_damage, is_what_the_grammar_says };
+        static const char *const claims[] = {"survives_all_the_engine_does", "survives_damage",
+                                             "is_what_the_grammar_says"};
+        static const GTestDataFunc functions[] = {survives_all_the_engine_does, survives_damage,
+                                                  is_what_the_grammar_says};
 
         g_free(test);
         test = g_strdup_printf("/documents/%s/%s", name, claims[i]);

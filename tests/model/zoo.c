@@ -68,67 +68,67 @@ pets_check_number(const Pets *pets, const ModelRules *rules, GError **err)
 
 /* --- */
 
-static const char full[] =
-    "<animal home='pool' name='Ann &amp; &lt;Bob&gt;' legs='4' diet='none' shape='last' tame='yes' loud='on' id='7'>\n"
-    "  <title>A &apos;title&apos;</title>\n"
-    "  <uuid>00112233-4455-6677-8899-aabbccddeeff</uuid>\n"
-    "  <mac address='52:54:00:aa:bb:0c'/>\n"
-    "  <weight unit='KiB'>2048</weight>\n"
-    "  <length unit_less='-9000000000'/>\n"
-    "  <mask>0755</mask>\n"
-    "  <code>0x00ff</code>\n"
-    "  <serial>0x0123456789abcdef</serial>\n"
-    "  <cpus>0-2,5</cpus>\n"
-    "  <secret>pw</secret>\n"
-    "  <state>3</state>\n"
-    "  <size tall='10' unit='KiB' color='red'>5</size>\n"
-    "  <trait word='shy'/>\n"
-    "  <trait word='slow'/>\n"
-    "  <number>1</number>\n"
-    "  <number>2</number>\n"
-    "  <number>3</number>\n"
-    "  <diets>\n"
-    "    <diet>grass</diet>\n"
-    "    <diet>meat</diet>\n"
-    "  </diets>\n"
-    "  <keeper name='Kim' age='40'>the keeper</keeper>\n"
-    "  <swim able='on'/>\n"
-    "  <a>\n"
-    "    <b>\n"
-    "      <c d='deep'/>\n"
-    "    </b>\n"
-    "  </a>\n"
-    "  <blind/>\n"
-    "  <date>20261124</date>\n"
-    "  <nickname>Annie</nickname>\n"
-    "  <between>x</between>\n"
-    "  <extra>late</extra>\n"
-    "  <ticket type='year' from='2020'>\n"
-    "    <photo by=\"&quot;me&quot;\">\n"
-    "      <pixel xmlns=\"http://example.org/photo\" x=\"1\"/>\n"
-    "      <text>two\nlines <b>bold</b> </text>\n"
-    "    </photo>\n"
-    "  </ticket>\n"
-    "  <home depth='3'>\n"
-    "    <water unit='bytes'>1000</water>\n"
-    "  </home>\n"
-    "  <events>\n"
-    "    <walk km='1.5'/>\n"
-    "    <bath/>\n"
-    "    <walk/>\n"
-    "    <nap hours='-1'/>\n"
-    "  </events>\n"
-    "  <parent home='tree' name='Mum' legs='2'>\n"
-    "    <weight unit='KiB'>4</weight>\n"
-    "    <length unit_less='-3'/>\n"
-    "    <diets/>\n"
-    "    <extra>early</extra>\n"
-    "    <between>y</between>\n"
-    "    <home>an oak</home>\n"
-    "    <events>\n"
-    "    </events>\n"
-    "  </parent>\n"
-    "</animal>\n";
+static const char full[] = "<animal home='pool' name='Ann &amp; &lt;Bob&gt;' legs='4' diet='none' "
+                           "shape='last' tame='yes' loud='on' id='7'>\n"
+                           "  <title>A &apos;title&apos;</title>\n"
+                           "  <uuid>00112233-4455-6677-8899-aabbccddeeff</uuid>\n"
+                           "  <mac address='52:54:00:aa:bb:0c'/>\n"
+                           "  <weight unit='KiB'>2048</weight>\n"
+                           "  <length unit_less='-9000000000'/>\n"
+                           "  <mask>0755</mask>\n"
+                           "  <code>0x00ff</code>\n"
+                           "  <serial>0x0123456789abcdef</serial>\n"
+                           "  <cpus>0-2,5</cpus>\n"
+                           "  <secret>pw</secret>\n"
+                           "  <state>3</state>\n"
+                           "  <size tall='10' unit='KiB' color='red'>5</size>\n"
+                           "  <trait word='shy'/>\n"
+                           "  <trait word='slow'/>\n"
+                           "  <number>1</number>\n"
+                           "  <number>2</number>\n"
+                           "  <number>3</number>\n"
+                           "  <diets>\n"
+                           "    <diet>grass</diet>\n"
+                           "    <diet>meat</diet>\n"
+                           "  </diets>\n"
+                           "  <keeper name='Kim' age='40'>the keeper</keeper>\n"
+                           "  <swim able='on'/>\n"
+                           "  <a>\n"
+                           "    <b>\n"
+                           "      <c d='deep'/>\n"
+                           "    </b>\n"
+                           "  </a>\n"
+                           "  <blind/>\n"
+                           "  <date>20261124</date>\n"
+                           "  <nickname>Annie</nickname>\n"
+                           "  <between>x</between>\n"
+                           "  <extra>late</extra>\n"
+                           "  <ticket type='year' from='2020'>\n"
+                           "    <photo by=\"&quot;me&quot;\">\n"
+                           "      <pixel xmlns=\"http://example.org/photo\" x=\"1\"/>\n"
+                           "      <text>two\nlines <b>bold</b> </text>\n"
+                           "    </photo>\n"
+                           "  </ticket>\n"
+                           "  <home depth='3'>\n"
+                           "    <water unit='bytes'>1000</water>\n"
+                           "  </home>\n"
+                           "  <events>\n"
+                           "    <walk km='1.5'/>\n"
+                           "    <bath/>\n"
+                           "    <walk/>\n"
+                           "    <nap hours='-1'/>\n"
+                           "  </events>\n"
+                           "  <parent home='tree' name='Mum' legs='2'>\n"
+                           "    <weight unit='KiB'>4</weight>\n"
+                           "    <length unit_less='-3'/>\n"
+                           "    <diets/>\n"
+                           "    <extra>early</extra>\n"
+                           "    <between>y</between>\n"
+                           "    <home>an oak</home>\n"
+                           "    <events>\n"
+                           "    </events>\n"
+                           "  </parent>\n"
+                           "</animal>\n";
 
 static Animal *
 parse_ok(const char *xml, ModelParseFlags flags)
@@ -145,13 +145,15 @@ parse_ok(const char *xml, ModelParseFlags flags)
 static Animal *
 parse_small(const char *attributes, const char *content, GError **err)
 {
-    g_autofree char *xml = g_strdup_printf("<animal name='a' legs='1' %s>%s</animal>", attributes, content);
+    g_autofree char *xml =
+        g_strdup_printf("<animal name='a' legs='1' %s>%s</animal>", attributes, content);
 
     return animal_parse(xml, 0, err);
 }
 
 static void
-assert_refused(const char *attributes, const char *content, int domain, int code, const char *message)
+assert_refused(const char *attributes, const char *content, int domain, int code,
+               const char *message)
 {
     g_autoptr(GError) err = NULL;
     g_autoptr(Animal) animal = parse_small(attributes, content, &err);
@@ -241,7 +243,8 @@ static void
 older_spellings_are_read_and_not_printed(void)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(Animal) animal = parse_small("", "<old>x</old><swim/><unknown><old>y</old></unknown>", &err);
+    g_autoptr(Animal) animal =
+        parse_small("", "<old>x</old><swim/><unknown><old>y</old></unknown>", &err);
     g_autofree char *xml = animal_format(animal, 0);
 
     g_assert_cmpstr(animal->old, ==, "x");
@@ -253,8 +256,11 @@ static void
 of_repeated_children_the_first_counts(void)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(Animal) animal = parse_small("", "<title>1</title><title>2</title><parent name='p' legs='1'/><parent name='q' legs='2'/>"
-                                           "<keeper name='k'/><keeper age='3'/>", &err);
+    g_autoptr(Animal) animal = parse_small(
+        "",
+        "<title>1</title><title>2</title><parent name='p' legs='1'/><parent name='q' legs='2'/>"
+        "<keeper name='k'/><keeper age='3'/>",
+        &err);
 
     g_assert_no_error(err);
     g_assert_cmpstr(animal->title, ==, "1");
@@ -269,12 +275,12 @@ sizes_take_units_and_round_up(void)
         const char *text;
         guint64 kib;
     } cases[] = {
-        { "<weight>5</weight>", 5 },
-        { "<weight unit='b'>1025</weight>", 2 },
-        { "<weight unit='GiB'>2</weight>", 2 << 20 },
-        { "<weight unit='gib'>2</weight>", 2 << 20 },
-        { "<weight unit='MB'>1</weight>", 977 },
-        { "<weight unit='k'> 7 </weight>", 7 },
+        {"<weight>5</weight>", 5},
+        {"<weight unit='b'>1025</weight>", 2},
+        {"<weight unit='GiB'>2</weight>", 2 << 20},
+        {"<weight unit='gib'>2</weight>", 2 << 20},
+        {"<weight unit='MB'>1</weight>", 977},
+        {"<weight unit='k'> 7 </weight>", 7},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -294,22 +300,29 @@ bad_values_are_refused_with_their_place(void)
     assert_refused("tame='perhaps'", "", VIR_FROM_XML, VIR_ERR_XML_ERROR,
                    "XML error: Invalid value for attribute 'tame' in element 'animal': 'perhaps'.");
     assert_refused("home='pool'", "<home depth='-1'/>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
-                   "XML error: Invalid value for attribute 'depth' in element 'home': '-1'. Expected non-negative integer value");
-    assert_refused("home='pool'", "<home depth='0'/>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
-                   "XML error: Invalid value for attribute 'depth' in element 'home': Zero is not permitted");
+                   "XML error: Invalid value for attribute 'depth' in element 'home': '-1'. "
+                   "Expected non-negative integer value");
+    assert_refused(
+        "home='pool'", "<home depth='0'/>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
+        "XML error: Invalid value for attribute 'depth' in element 'home': Zero is not permitted");
     assert_refused("", "<ticket type='year' from='-2'/>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
-                   "XML error: Invalid value for attribute 'from' in element 'ticket': '-2'. Expected non-negative value");
+                   "XML error: Invalid value for attribute 'from' in element 'ticket': '-2'. "
+                   "Expected non-negative value");
     assert_refused("", "<ticket type='year' from='2x'/>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
-                   "XML error: Invalid value for attribute 'from' in element 'ticket': '2x'. Expected integer value");
+                   "XML error: Invalid value for attribute 'from' in element 'ticket': '2x'. "
+                   "Expected integer value");
     assert_refused("", "<ticket type='day'/>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
                    "XML error: Missing required attribute 'date' in element 'ticket'");
     assert_refused("", "<cpus>1,x</cpus>", VIR_FROM_NETWORK, VIR_ERR_CONFIG_UNSUPPORTED,
                    "unsupported configuration: cannot read cpus '1,x'");
-    assert_refused("", "<date>soon</date>", VIR_FROM_NETWORK, VIR_ERR_XML_ERROR, "XML error: 'soon' is no date");
+    assert_refused("", "<date>soon</date>", VIR_FROM_NETWORK, VIR_ERR_XML_ERROR,
+                   "XML error: 'soon' is no date");
     assert_refused("", "<uuid>12</uuid>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
-                   "XML error: Invalid value for element 'uuid': '12', line 1; allowed: 32 hexadecimal digits");
-    assert_refused("", "<diets><diet/></diets>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
-                   "XML error: Invalid value for element 'diet': '', line 1; allowed: grass, meat, none");
+                   "XML error: Invalid value for element 'uuid': '12', line 1; allowed: 32 "
+                   "hexadecimal digits");
+    assert_refused(
+        "", "<diets><diet/></diets>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
+        "XML error: Invalid value for element 'diet': '', line 1; allowed: grass, meat, none");
     assert_refused("", "<trait/>", VIR_FROM_XML, VIR_ERR_XML_ERROR,
                    "XML error: Missing required attribute 'word' in element 'trait'");
 }
@@ -318,7 +331,8 @@ static void
 errors_carry_line_and_allowed_values(void)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(Animal) animal = animal_parse("<animal name='a' legs='1'>\n\n<parent name='b'\n legs='2' diet='x'/></animal>", 0, &err);
+    g_autoptr(Animal) animal = animal_parse(
+        "<animal name='a' legs='1'>\n\n<parent name='b'\n legs='2' diet='x'/></animal>", 0, &err);
 
     g_assert_null(animal);
     g_assert_cmpstr(error_detail(err)->str2, ==, "line 4");
@@ -328,7 +342,7 @@ errors_carry_line_and_allowed_values(void)
 static void
 the_schema_names_the_error_of_a_missing_value(void)
 {
-    static const char *const documents[] = { "<animal legs='1'/>", "<animal name='' legs='1'/>" };
+    static const char *const documents[] = {"<animal legs='1'/>", "<animal name='' legs='1'/>"};
 
     for (guint i = 0; i < G_N_ELEMENTS(documents); i++) {
         g_autoptr(GError) err = NULL;
@@ -349,7 +363,16 @@ documents_that_are_none_are_refused(void)
     g_autofree char *value = g_strnfill(70000, 'x');
     g_autofree char *long_value = g_strdup_printf("<animal legs='1' name='%s'/>", value);
     const char *documents[] = {
-        "", " ", "text", "<animal", "<animal></beast>", "<beast/>", "<animal name='a' legs='1'/><animal/>", deep, huge, long_value,
+        "",
+        " ",
+        "text",
+        "<animal",
+        "<animal></beast>",
+        "<beast/>",
+        "<animal name='a' legs='1'/><animal/>",
+        deep,
+        huge,
+        long_value,
         "<!DOCTYPE animal><animal name='a' legs='1'/>",
         "<!DOCTYPE animal [<!ENTITY e 'x'>]><animal name='&e;' legs='1'/>",
         "<!DOCTYPE animal SYSTEM 'file:///etc/passwd'><animal name='a' legs='1'/>",
@@ -371,32 +394,37 @@ documents_that_are_none_are_refused(void)
 static void
 foreign_namespaces_are_declared_where_used(void)
 {
-    g_autoptr(Animal) animal = parse_ok("<animal name='a' legs='1' xmlns:e='http://example.org/ext/1' xmlns:ext='http://other'>"
-                                        "<ext:note text='not ours'/><e:note text='ours'/>"
-                                        "<e:list><e:item>1</e:item><e:item>2</e:item></e:list></animal>", 0);
+    g_autoptr(Animal) animal = parse_ok(
+        "<animal name='a' legs='1' xmlns:e='http://example.org/ext/1' xmlns:ext='http://other'>"
+        "<ext:note text='not ours'/><e:note text='ours'/>"
+        "<e:list><e:item>1</e:item><e:item>2</e:item></e:list></animal>",
+        0);
     g_autofree char *xml = animal_format(animal, 0);
 
     g_assert_cmpstr(animal->ext_note_text, ==, "ours");
     g_assert_cmpuint(animal->n_items, ==, 2);
-    g_assert_true(g_str_has_prefix(xml, "<animal home='cage' name='a' legs='1' xmlns:ext='http://example.org/ext/1'>\n"));
+    g_assert_true(g_str_has_prefix(
+        xml, "<animal home='cage' name='a' legs='1' xmlns:ext='http://example.org/ext/1'>\n"));
     g_assert_nonnull(strstr(xml, "    <ext:item>2</ext:item>\n"));
 }
 
 static void
 foreign_subtrees_keep_their_namespaces_and_text(void)
 {
-    g_autoptr(Animal) animal = parse_ok("<animal name='a' legs='1' xmlns:m='http://m'><parent name='b' legs='2'><metadata>\n <m:x>\n"
-                                        "<m:y a='&#10;'> two\n  lines </m:y><!-- c --></m:x>  </metadata></parent></animal>", 0);
+    g_autoptr(Animal) animal = parse_ok(
+        "<animal name='a' legs='1' xmlns:m='http://m'><parent name='b' legs='2'><metadata>\n "
+        "<m:x>\n"
+        "<m:y a='&#10;'> two\n  lines </m:y><!-- c --></m:x>  </metadata></parent></animal>",
+        0);
     g_autofree char *xml = animal_format(animal, 0);
     g_autoptr(Animal) again = parse_ok(xml, 0);
 
-    g_assert_nonnull(strstr(xml,
-                            "    <metadata xmlns:m=\"http://m\">\n"
-                            "      <m:x>\n"
-                            "        <m:y a=\"&#10;\"> two\n  lines </m:y>\n"
-                            "        <!-- c -->\n"
-                            "      </m:x>\n"
-                            "    </metadata>\n"));
+    g_assert_nonnull(strstr(xml, "    <metadata xmlns:m=\"http://m\">\n"
+                                 "      <m:x>\n"
+                                 "        <m:y a=\"&#10;\"> two\n  lines </m:y>\n"
+                                 "        <!-- c -->\n"
+                                 "      </m:x>\n"
+                                 "    </metadata>\n"));
     g_assert_cmpstr(again->parent->metadata, ==, animal->parent->metadata);
 }
 
@@ -429,20 +457,23 @@ compare_sees_what_may_not_change_under_a_guest(void)
     copy->parent->diet = DIET_MEAT;
     g_assert_false(animal_compare(animal, copy, &err));
     g_assert_cmpint(error_code(err), ==, VIR_ERR_CONFIG_UNSUPPORTED);
-    g_assert_cmpstr(err->message, ==, "unsupported configuration: parent.diet cannot be added while the guest runs");
+    g_assert_cmpstr(err->message, ==,
+                    "unsupported configuration: parent.diet cannot be added while the guest runs");
     g_clear_error(&err);
     copy->parent->diet = DIET_UNSET;
     copy->weight++;
     g_assert_false(animal_compare(animal, copy, &err));
     g_assert_cmpstr(err->message, ==,
-                    "unsupported configuration: weight cannot change from '2048' to '2049' while the guest runs");
+                    "unsupported configuration: weight cannot change from '2048' to '2049' while "
+                    "the guest runs");
 }
 
 static void
 rules_run_over_the_tree(void)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(Pets) pets = pets_parse("<pets><animal name='a' legs='1'/><animal name='b' legs='1'/></pets>", 0, &err);
+    g_autoptr(Pets) pets =
+        pets_parse("<pets><animal name='a' legs='1'/><animal name='b' legs='1'/></pets>", 0, &err);
     int count = 0;
 
     g_assert_true(pets_fill(pets, &count, &err));
@@ -489,7 +520,9 @@ members_are_reached_by_path(void)
     g_assert_true(model_set(&animal_model, animal, "numbers[1]", "9", &err));
     g_assert_cmpuint(animal->numbers[1], ==, 9);
     g_assert_false(model_set(&animal_model, animal, "parent.diet", "stones", &err));
-    g_assert_cmpstr(err->message, ==, "invalid argument: 'stones' cannot be the value of parent.diet; allowed: grass, meat, none");
+    g_assert_cmpstr(err->message, ==,
+                    "invalid argument: 'stones' cannot be the value of parent.diet; allowed: "
+                    "grass, meat, none");
     g_clear_error(&err);
     g_assert_false(model_set(&animal_model, animal, "parent.wings", "2", &err));
     g_clear_error(&err);
@@ -516,12 +549,15 @@ json_and_walk_show_every_value(void)
     g_assert_cmpint(json_integer_value(json_object_get(json, "legs")), ==, 4);
     g_assert_null(json_object_get(json, "secret"));
     g_assert_cmpuint(json_array_size(json_object_get(json, "events")), ==, 4);
-    g_assert_cmpstr(json_string_value(json_object_get(json_object_get(json, "place"), "kind")), ==, "pool");
+    g_assert_cmpstr(json_string_value(json_object_get(json_object_get(json, "place"), "kind")), ==,
+                    "pool");
     g_assert_true(json_is_true(json_object_get(json, "tame")));
     json_decref(json);
     animal->place.kind = HOME_TYPE_TANK;
     json = animal_to_json(animal, 0);
-    g_assert_cmpint(json_integer_value(json_object_get(json_object_get(json_object_get(json, "place"), "pool"), "depth")), ==, 3);
+    g_assert_cmpint(json_integer_value(json_object_get(
+                        json_object_get(json_object_get(json, "place"), "pool"), "depth")),
+                    ==, 3);
     json_decref(json);
     model_walk(&animal_model, animal, count_value, &count);
     g_assert_cmpint(count, >, 40);
@@ -550,8 +586,17 @@ bitmaps_read_and_print(void)
     static const struct {
         const char *text, *out;
     } cases[] = {
-        { "0", "0" }, { "0-3,^2,7", "0-1,3,7" }, { " 1 , 3-4 ", "1,3-4" }, { "63,64,65,200", "63-65,200" },
-        { "", NULL }, { "1-", NULL }, { "-1", NULL }, { "3-1", NULL }, { "1,,2", NULL }, { "99999999999", NULL }, { "a", NULL },
+        {"0", "0"},
+        {"0-3,^2,7", "0-1,3,7"},
+        {" 1 , 3-4 ", "1,3-4"},
+        {"63,64,65,200", "63-65,200"},
+        {"", NULL},
+        {"1-", NULL},
+        {"-1", NULL},
+        {"3-1", NULL},
+        {"1,,2", NULL},
+        {"99999999999", NULL},
+        {"a", NULL},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
