@@ -635,7 +635,8 @@ static xmlDoc *
 read_document(const char *xml, gsize len, GError **err)
 {
     const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-                        XML_PARSE_NOENT | XML_PARSE_NOCDATA | XML_PARSE_COMPACT;
+                        XML_PARSE_NOENT | XML_PARSE_NOCDATA | XML_PARSE_COMPACT |
+                        XML_PARSE_BIG_LINES;
     xmlParserCtxt *parser = xmlNewParserCtxt();
     const xmlError *error;
     bool has_dtd = false;
@@ -687,8 +688,13 @@ parse_document(const ModelType *type, xmlDoc *doc, ModelParseFlags flags, GError
 xmlDoc *
 model_read_document(const char *xml, GError **err)
 {
+    static gsize is_ready;
     gsize len = strlen(xml);
 
+    if (g_once_init_enter(&is_ready)) { /* libxml2's own start is not safe between threads */
+        xmlInitParser();
+        g_once_init_leave(&is_ready, 1);
+    }
     if (len > MAX_DOCUMENT)
         return fail_null(err, VIR_ERR_XML_ERROR,
                          "the document has %" G_GSIZE_FORMAT " bytes, more than the %d allowed",
