@@ -36,6 +36,9 @@ struct DomainFillHost {
  * CPU, default devices or addresses. */
 Domain *domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host, GError **err);
 
+/* Disks and controllers in the order that a definition has after reading; part of domain_parse_filled. */
+void domain_arrange(Domain *dom);
+
 /* A copy of a running guest's configuration without what lives only while it runs. */
 Domain *domain_copy_inactive(const Domain *dom);
 

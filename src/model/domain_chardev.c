@@ -262,9 +262,6 @@ channel_fill_defaults(Channel *channel, GError **err)
         return false;
     if (!channel->target.type)
         return fail(err, VIR_ERR_XML_ERROR, "target type must be specified for channel device");
-    if (channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO && !channel->target.name &&
-        (channel->type == CHARDEV_TYPE_SPICEVMC || channel->type == CHARDEV_TYPE_QEMU_VDAGENT))
-        channel->target.name = g_strdup("com.redhat.spice.0");
     if (channel->target.type == CHANNEL_TARGET_TYPE_GUESTFWD) {
         if (!channel->target.address)
             return fail(err, VIR_ERR_XML_ERROR, "guestfwd channel does not define a target address");

@@ -90,9 +90,9 @@ check_one_info(Domain *dom, const DomainDevice *device, void *data, GError **err
     const DeviceInfo *info = device->info;
 
     if (info && info->boot && !g_hash_table_add(seen->orders, GUINT_TO_POINTER(info->boot->order)))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "boot order %u used for more than one device", info->boot->order);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "boot order '%u' used for more than one device", info->boot->order);
     if (info && alias_is_users(info->alias_name) && !g_hash_table_add(seen->aliases, info->alias_name))
-        return fail(err, VIR_ERR_XML_ERROR, "non unique alias detected: %s", info->alias_name);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "non unique alias detected: %s", info->alias_name);
     return true;
 }
 

@@ -88,7 +88,7 @@ tpm_fill_defaults(Tpm *tpm, const DomainFillHost *host, GError **err)
     if (backend->type != TPM_BACKEND_TYPE_EMULATOR)
         backend->version = TPM_VERSION_UNSET;
     else if (host && (!backend->version || backend->version == TPM_VERSION_DEFAULT))
-        backend->version = TPM_VERSION_N_2_0;
+        backend->version = tpm->model == TPM_MODEL_TPM_TIS ? TPM_VERSION_N_1_2 : TPM_VERSION_N_2_0;
     if (backend->type == TPM_BACKEND_TYPE_PASSTHROUGH && !backend->device_path)
         backend->device_path = g_strdup("/dev/tpm0");
     return true;

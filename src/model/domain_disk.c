@@ -169,11 +169,9 @@ place_by_index(DiskBus bus, guint index, DriveAddress *address)
         address->controller = index / 2;
         address->unit = index % 2;
         break;
-    default: /* a wide SCSI bus; unit 7 is the adapter's own */
-        address->controller = index / 15;
-        address->unit = index % 15;
-        if (address->unit >= 7)
-            address->unit++;
+    default: /* a narrow SCSI bus; its eighth unit is the adapter */
+        address->controller = index / 7;
+        address->unit = index % 7;
         break;
     }
 }
@@ -213,7 +211,7 @@ disk_assign_drive_address(Disk *disk, Domain *dom, GError **err)
     return true;
 }
 
-/* Disks stand together by bus, in the order of their target names. */
+/* Disks stand together by bus, as far as it was given, in the order of their target names. */
 void
 domain_sort_disks(Domain *dom)
 {

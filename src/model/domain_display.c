@@ -293,7 +293,7 @@ domain_fill_videos(Domain *dom, const DomainFillHost *host, GError **err)
 
 /* ---- audio ---- */
 
-/* SPICE carries sound itself, VNC does without; other displays leave it to the emulator's own defaults. */
+/* The last display decides: SPICE carries sound itself, VNC does without, SDL leaves it to the emulator's own default. */
 static AudioType
 default_audio_type(const Domain *dom)
 {
@@ -301,9 +301,11 @@ default_audio_type(const Domain *dom)
 
     for (gsize i = 0; i < dom->n_graphics; i++) {
         if (dom->graphics[i]->type == GRAPHICS_TYPE_SPICE)
-            return AUDIO_TYPE_SPICE;
-        if (dom->graphics[i]->type == GRAPHICS_TYPE_VNC)
+            type = AUDIO_TYPE_SPICE;
+        else if (dom->graphics[i]->type == GRAPHICS_TYPE_VNC)
             type = AUDIO_TYPE_NONE;
+        else if (dom->graphics[i]->type == GRAPHICS_TYPE_SDL)
+            type = AUDIO_TYPE_UNSET;
     }
     return type;
 }

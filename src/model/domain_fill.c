@@ -142,7 +142,6 @@ fill_devices(Domain *dom, const DomainFillHost *host, GError **err)
 static bool
 fill_before_devices(Domain *dom, const DomainFillHost *host, GError **err)
 {
-    domain_sort_controllers(dom);
     for (gsize i = 0; i < dom->n_tpms; i++)
         if (!dom->tpms[i]->backend.type)
             return fail(err, VIR_ERR_XML_ERROR, "missing TPM device backend");
@@ -161,7 +160,6 @@ fill_before_devices(Domain *dom, const DomainFillHost *host, GError **err)
 static bool
 fill_after_devices(Domain *dom, const DomainFillHost *host, GError **err)
 {
-    domain_sort_disks(dom);
     domain_fill_boot(dom);
     if (!domain_fill_inputs(dom, err) || !domain_fill_implicit_controllers(dom, err) || !domain_fill_videos(dom, host, err) ||
         (host && !domain_fill_audio(dom, err)))
@@ -186,6 +184,13 @@ domain_fill_all(Domain *dom, const ModelRules *rules, GError **err)
     return fill_before_devices(dom, host, err) && fill_devices(dom, host, err) && fill_after_devices(dom, host, err);
 }
 
+void
+domain_arrange(Domain *dom)
+{
+    domain_sort_controllers(dom);
+    domain_sort_disks(dom);
+}
+
 Domain *
 domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host, GError **err)
 {
@@ -195,6 +200,7 @@ domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost
         return NULL;
     if (flags & MODEL_PARSE_INACTIVE)
         domain_drop_live(dom);
+    domain_arrange(dom);
     if (!domain_fill(dom, (void *)host, err) || !domain_check(dom, (void *)host, err))
         return NULL;
     return g_steal_pointer(&dom);

@@ -9,8 +9,13 @@
 static void
 drop_pty_path(ChardevType type, Chardev *chardev)
 {
-    if (type == CHARDEV_TYPE_PTY && chardev->n_sources)
-        g_clear_pointer(&chardev->sources[0]->path, g_free);
+    if (type != CHARDEV_TYPE_PTY || !chardev->n_sources)
+        return;
+    g_clear_pointer(&chardev->sources[0]->path, g_free);
+    if (chardev->sources[0]->n_seclabels || chardev->sources[0]->append)
+        return;
+    chardev_source_free(chardev->sources[0]);
+    chardev->n_sources = 0;
 }
 
 static void

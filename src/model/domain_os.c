@@ -191,6 +191,8 @@ check_loader(const Os *os, GError **err)
     if (os->n_firmware_features)
         return fail(err, VIR_ERR_XML_DETAIL,
                     "cannot use feature-based firmware autoselection when firmware autoselection is disabled");
+    if ((os->nvram || loader->readonly || loader->secure || loader->type || loader->stateless) && !loader->text)
+        return fail(err, VIR_ERR_XML_DETAIL, "no loader path specified and firmware auto selection disabled");
     if ((os->nvram || loader->stateless == TRISTATE_NO) && loader->type != LOADER_TYPE_PFLASH)
         return fail(err, VIR_ERR_XML_DETAIL, "Only EFI firmware permits NVRAM");
     return true;
