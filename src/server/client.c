@@ -126,6 +126,12 @@ client_resume_opaque(void *opaque)
 }
 
 void
+client_resume_soon(Client *client)
+{
+    loop_post(client->server->daemon->host.loop, client_resume_opaque, client_ref(client));
+}
+
+void
 client_begin_call(Client *client)
 {
     g_mutex_lock(&client->lock);
@@ -142,7 +148,7 @@ client_end_call(Client *client, WireMessage *take_message)
     client->n_running--;
     if (client->wants_resume) {
         client->wants_resume = false;
-        loop_post(client->server->daemon->host.loop, client_resume_opaque, client_ref(client));
+        client_resume_soon(client);
     }
     g_mutex_unlock(&client->lock);
 }
@@ -368,7 +374,7 @@ client_read(Client *client)
         if (!wire_reader_has_message(client->reader))
             return;
     }
-    loop_post(client->server->daemon->host.loop, client_resume_opaque, client_ref(client));
+    client_resume_soon(client);
 }
 
 /* Start the calls that wait, in their order, as far as they may. */

@@ -72,6 +72,8 @@ void client_close(Client *client);
 void client_close_soon(Client *client);
 /* Read what the socket has, and go on with what was parked. Loop's thread. */
 void client_resume(Client *client);
+/* The same a moment later, from any thread. */
+void client_resume_soon(Client *client);
 
 /* connect_open succeeded. Takes @take_conn (NULL for admin connections). */
 void client_set_open(Client *client, DriverConn *take_conn);

@@ -182,7 +182,7 @@ daemon_lock(Daemon *daemon, const char *pid_path, GError **err)
 {
     g_autofree char *dir = g_path_get_dirname(pid_path);
 
-    if (!dir_make(dir, 0755, err))
+    if (!dir_make(dir, daemon->host.is_system ? 0755 : 0700, err))
         return false;
     daemon->pid_fd = store_lock_pid_file(pid_path, err);
     if (daemon->pid_fd < 0)
@@ -254,14 +254,26 @@ close_clients(Server *server)
         client_close(link->data);
 }
 
-/* Let calls under way end, and their connections after them: each round of the loop may give the pool new work. */
+static void *
+quit_when_workers_rest(void *opaque)
+{
+    Daemon *daemon = opaque;
+
+    pool_wait(daemon->host.pool);
+    loop_quit(daemon->host.loop);
+    return NULL;
+}
+
+/* Let calls under way end, and their connections after them. Workers may wait for what only the loop can bring, so it goes
+ * on meanwhile; each round of it may give them new work. */
 static void
 daemon_drain(Daemon *daemon)
 {
     for (int round = 0; round < DRAIN_ROUNDS; round++) {
-        pool_wait(daemon->host.pool);
-        loop_quit(daemon->host.loop);
+        GThread *waiter = g_thread_new("drain", quit_when_workers_rest, daemon);
+
         loop_run(daemon->host.loop, NULL);
+        g_thread_join(waiter);
     }
 }
 

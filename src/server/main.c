@@ -199,7 +199,7 @@ add_own_sockets(Server *users, Server *admin, GError **err)
 {
     const DaemonConfig *config = users->daemon->config;
 
-    return dir_make(config->socket_dir, 0755, err) &&
+    return dir_make(config->socket_dir, config->is_system ? 0755 : 0700, err) &&
            add_socket(users, "libvirt-sock", config->rw_mode, false, err) &&
            (!config->is_system ||
             add_socket(users, "libvirt-sock-ro", config->ro_mode, true, err)) &&
@@ -240,7 +240,8 @@ start_daemon(const Options *options, DaemonConfig *take_config, const char *conf
     if (!daemon)
         return NULL;
     daemon->config_path = g_strdup(config_path);
-    if (!dir_make(config->log_dir, 0755, err) || !daemon_config_apply_log(config, err))
+    if (!dir_make(config->log_dir, config->is_system ? 0755 : 0700, err) ||
+        !daemon_config_apply_log(config, err))
         return NULL;
     log_set_from_environment();
     if (!daemon_lock(daemon, pid_path, err) || !daemon_watch_signals(daemon, err) ||

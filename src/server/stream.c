@@ -17,6 +17,7 @@
 
 #define CHUNK_MIN 4096
 #define CHUNKS_PER_STEP 16
+#define STREAMS_MAX 256 /* of one client */
 
 struct Stream {
     gatomicrefcount refs;
@@ -108,13 +109,20 @@ stream_new(Client *client, const WireHeader *header, const ApiProc *proc, int ta
            CallStreamFlags flags, CallStreamDone done, void *data, GError **err)
 {
     g_autoptr(Stream) stream = g_new0(Stream, 1);
+    guint n_streams;
 
+    g_mutex_lock(&client->lock);
+    n_streams = client->streams ? client->streams->len : 0;
+    g_mutex_unlock(&client->lock);
     g_atomic_ref_count_init(&stream->refs);
     stream->client = client_ref(client);
     stream->header = *header;
     stream->fd = take_fd;
     stream->is_sparse = (flags & CALL_STREAM_SPARSE) != 0;
     stream->chunk_bytes = CHUNK_MIN;
+    if (n_streams >= STREAMS_MAX)
+        return fail_null(err, VIR_ERR_RESOURCE_BUSY, "this connection has %d streams open",
+                         STREAMS_MAX);
     if (!stream_set_directions(stream, proc, err))
         return NULL;
     stream->done = done;
@@ -169,6 +177,14 @@ stream_detach(Stream *stream)
         stream_unref(stream);
 }
 
+/* The client is not read while too much of its data waits; some of it went. */
+static void
+stream_let_client_go_on(Stream *stream)
+{
+    if (stream->client->is_paused && !streams_are_full(stream->client))
+        client_resume_soon(stream->client);
+}
+
 /* Nothing moves any more: hand the end to the driver. */
 static void
 stream_finish(Stream *stream)
@@ -197,6 +213,7 @@ stream_end(Stream *stream, bool is_aborted, bool must_answer)
     if (!stream->is_stepping)
         stream_finish(stream);
     stream_detach(stream);
+    stream_let_client_go_on(stream);
 }
 
 static void
@@ -470,8 +487,6 @@ static void
 stream_pump(Stream *stream)
 {
     g_autoptr(GError) error = NULL;
-    Client *client = stream->client;
-    const bool was_full = streams_are_full(client);
 
     if (stream->is_over)
         return;
@@ -487,8 +502,7 @@ stream_pump(Stream *stream)
         stream_end(stream, false, true);
     else
         stream_update_watch(stream);
-    if (was_full && !streams_are_full(client))
-        client_resume(client);
+    stream_let_client_go_on(stream);
 }
 
 static void

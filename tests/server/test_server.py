@@ -218,6 +218,31 @@ def test_console_echoes_both_ways(daemon):
         stream.finish()
 
 
+def test_client_that_does_not_read_is_not_read_from(daemon):
+    raw = Raw(daemon.folder / 'libvirt-sock')
+    assert raw.open()[0] == 0
+    echo = struct.pack('>I', 4) + b'echo' + b'echo'.ljust(16, b'\0') + struct.pack('>iII', -1, 0, 0)
+    assert raw.call(REMOTE, 201, echo)[0] == 0          # domain_open_console
+    piece, count = os.urandom(200_000), 60
+    packet = struct.pack('>7I', 28 + len(piece), REMOTE, 1, 201, STREAM, raw.serial, 2) + piece
+    sent = threading.Event()
+
+    def send() -> None:
+        for _ in range(count):
+            raw.socket.sendall(packet)
+        sent.set()
+
+    raw.socket.settimeout(None)
+    threading.Thread(target=send, daemon=True).start()
+    assert not sent.wait(0.5)
+    got = b''
+    while len(got) < count * len(piece):
+        got += raw.receive()[6]
+    assert got == piece * count and sent.wait(5)
+    raw.socket.sendall(struct.pack('>7I', 28, REMOTE, 1, 201, STREAM, raw.serial, 0))
+    assert raw.receive()[3:6] == (STREAM, raw.serial, 0)
+
+
 def read_all(stream) -> bytes:
     data = b''
     while part := stream.recv(262144):
