@@ -63,6 +63,9 @@ struct Driver {
     int (*supports_feature)(Driver *driver, DriverConn *conn, int feature, GError **err);
     /* The strand of an object of @kind, a new reference; NULL: there is none, the slot says so itself. Loop's thread. */
     Strand *(*find_strand)(Driver *driver, ApiObjectKind kind, const guchar uuid[16]);
+    /* The strand on which even reads of this object wait, because what a crash left half done is being finished there; a new
+     * reference. NULL, as the function or as its answer: they do not wait. Loop's thread. */
+    Strand *(*find_settling)(Driver *driver, ApiObjectKind kind, const guchar uuid[16]);
 
     DriverSlots slots;
 

@@ -278,6 +278,13 @@ place_call(ServerCall *call, GError **err)
     Driver *driver = call->call.conn->driver;
     Pool *pool = call->client->server->daemon->host.pool;
 
+    if (proc->run == API_RUN_LOOP && proc->owner_uuid_offset >= 0 && driver->find_settling)
+        call->strand = driver->find_settling(
+            driver, proc->owner, (const guchar *)call->call.args + proc->owner_uuid_offset);
+    if (call->strand) {
+        strand_post_internal(call->strand, call_run, call);
+        return true;
+    }
     if (proc->run == API_RUN_LOOP || !api_has_slot(&driver->slots, proc)) {
         call_run(call);
         return true;

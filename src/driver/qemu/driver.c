@@ -16,6 +16,7 @@
 #include "driver/qemu/guest.h"
 #include "driver/qemu/ports.h"
 #include "driver/qemu/reconnect.h"
+#include "job/fault.h"
 
 QemuDriver *
 qemu_of_call(const Call *call)
@@ -125,6 +126,7 @@ qemu_start(Driver *driver, const DriverHost *host, GError **err)
     qemu->driver = driver;
     qemu->host = host;
     qemu->pid_lock = -1;
+    fault_setup();
     name_folders(qemu);
     if (!make_folders(qemu, err) || !open_stores(qemu, err))
         return false;
@@ -204,6 +206,15 @@ qemu_find_strand(Driver *driver, ApiObjectKind kind, const guchar uuid[16])
     return guest ? strand_ref(guest->strand) : NULL;
 }
 
+static Strand *
+qemu_find_settling(Driver *driver, ApiObjectKind kind, const guchar uuid[16])
+{
+    QemuDriver *qemu = driver->state;
+    g_autoptr(View) view = registry_lookup_uuid(qemu->guests, uuid);
+
+    return view && ((GuestView *)view)->is_settling ? strand_ref(((GuestView *)view)->guest->strand) : NULL;
+}
+
 static const char *const schemes[] = {"qemu", NULL};
 
 Driver qemu_driver = {
@@ -219,6 +230,7 @@ Driver qemu_driver = {
     .close = qemu_close,
     .supports_feature = qemu_supports_feature,
     .find_strand = qemu_find_strand,
+    .find_settling = qemu_find_settling,
 };
 
 /* The slots are filled by the files that implement them, before main. */
@@ -229,5 +241,11 @@ fill_slots(void)
     qemu_lifecycle_slots(&qemu_driver.slots);
     qemu_list_slots(&qemu_driver.slots);
     qemu_info_slots(&qemu_driver.slots);
+    qemu_stats_slots(&qemu_driver.slots);
+    qemu_console_slots(&qemu_driver.slots);
+    qemu_device_slots(&qemu_driver.slots);
+    qemu_metadata_slots(&qemu_driver.slots);
+    qemu_tune_slots(&qemu_driver.slots);
+    qemu_native_slots(&qemu_driver.slots);
     qemu_snapshot_slots(&qemu_driver.slots);
 }

@@ -195,6 +195,7 @@ guest_view_new(Guest *guest)
     view->is_autostart = guest->is_autostart;
     view->is_updated = guest->is_updated;
     view->has_managed_save = guest->has_managed_save;
+    view->is_settling = guest->is_settling;
     view->snapshots = guest->snapshots ? snapshot_tree_ref(guest->snapshots) : NULL;
     view->job = guest->job ? job_ref(guest->job) : NULL;
     return view;

@@ -35,6 +35,7 @@ struct Guest {
     bool is_autostart;
     bool is_updated;     /* config differs from what runs */
     bool has_managed_save;
+    bool is_settling;    /* a job that a crash interrupted has yet to be looked at: reads wait, too */
     bool is_gone;        /* no longer in the registry: the calls that still hold it fail */
     bool is_fake_reboot; /* the next shutdown of the guest is the first half of a reboot */
     bool has_shut_down;  /* the emulator has said SHUTDOWN */
@@ -56,7 +57,7 @@ struct GuestView {
     int state, reason;
     SnapshotTree *snapshots; /* a reference; NULL: none */
     Job *job;                /* a reference; NULL: none */
-    bool is_persistent, is_autostart, is_updated, has_managed_save;
+    bool is_persistent, is_autostart, is_updated, has_managed_save, is_settling;
     char *xml[4]; /* made on first use; guest_view_xml */
 };
 
@@ -96,6 +97,10 @@ bool guest_publish_new(Guest *guest, GError **err);
 /* Out of the registry. */
 void guest_withdraw(Guest *guest);
 
+/* What flags AFFECT_LIVE, AFFECT_CONFIG or neither mean for this guest now; an error when it has no such side. */
+bool guest_settle_affect(const Guest *guest, guint flags, bool *is_live, bool *is_config, GError **err);
+/* Replace the definition of the next start, on disk and for readers; nothing has changed when it fails. */
+bool guest_change_config(Guest *guest, Domain *take_config, GError **err);
 /* Write the definition of the next start; the status of the running emulator. Durable. */
 bool guest_save_config(Guest *guest, GError **err);
 bool guest_save_status(Guest *guest, GError **err);

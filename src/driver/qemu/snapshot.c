@@ -34,10 +34,13 @@ bool
 snapshots_load(Guest *guest, GError **err)
 {
     SnapshotTree *tree = snapshot_store_load(guest->qemu, guest->name, err);
+    g_autofree char *path = NULL;
 
     if (!tree)
         return false;
     guest_set_snapshots(guest, tree);
+    path = guest_journal_path(guest);
+    guest->is_settling = file_exists(path);
     return true;
 }
 
@@ -154,11 +157,13 @@ snapshots_recover(Guest *guest)
     g_autoptr(GError) err = NULL;
     Job *job;
 
-    if (!file_exists(path))
+    if (!guest->is_settling)
         return;
     job = job_load(job_kinds, guest->name, path, guest, &err);
     if (job)
         start_job(guest, job, NULL, NULL);
     else if (err)
         log_error(LOG_QEMU, "%s: %s; the file is kept", guest->name, err->message);
+    guest->is_settling = false;
+    publish(guest);
 }
