@@ -23,13 +23,6 @@ close_hook_free(CloseHook *hook)
     g_free(hook);
 }
 
-void
-call_identity_clear(CallIdentity *identity)
-{
-    g_free(identity->user_name);
-    *identity = (CallIdentity){0};
-}
-
 DriverConn *
 conn_new(Driver *driver, const char *uri, bool is_read_only)
 {
@@ -59,7 +52,6 @@ conn_unref(DriverConn *conn)
     if (conn->free_backend_data)
         conn->free_backend_data(conn->backend_data);
     g_ptr_array_unref(conn->close_hooks);
-    call_identity_clear(&conn->identity);
     g_mutex_clear(&conn->lock);
     g_free(conn->uri);
     g_free(conn);

@@ -20,10 +20,7 @@ typedef struct {
     uid_t uid;
     gid_t gid;
     pid_t pid;
-    char *user_name; /* of the uid; NULL when it has none */
 } CallIdentity;
-
-void call_identity_clear(CallIdentity *identity);
 
 /* A connection to a driver, from connect_open to connect_close. Calls in flight hold a reference, so it lives as long as
  * any of them, also when the client is gone. */

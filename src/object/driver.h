@@ -56,8 +56,9 @@ struct Driver {
     /* SIGHUP: read the driver's configuration again. On a worker. */
     void (*reload)(Driver *driver);
 
-    /* On a worker. May set conn->driver_data. */
+    /* On the loop's thread: quick, never waits. May set conn->driver_data. */
     bool (*open)(Driver *driver, DriverConn *conn, GError **err);
+    /* After all calls and close hooks; on a worker if there were hooks, else on the loop's thread. */
     void (*close)(Driver *driver, DriverConn *conn);
     /* Number of a feature (VIR_DRV_FEATURE_*): 1, 0, or -1 with @err. On the loop's thread. */
     int (*supports_feature)(Driver *driver, DriverConn *conn, int feature, GError **err);
