@@ -161,6 +161,11 @@ controller_fill_defaults(Controller *controller, Domain *dom, const DomainFillHo
     }
     if (!host)
         return true;
+    if ((controller->model == CONTROLLER_MODEL_PCIE_EXPANDER_BUS && !domain_is_q35(dom)) ||
+        (controller->model == CONTROLLER_MODEL_PCI_EXPANDER_BUS && !domain_is_i440fx(dom)))
+        return error_set(err, VIR_FROM_QEMU, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "%s controllers are not supported with this machine type",
+                         controller_model_to_string(controller->model));
     if (controller->type == CONTROLLER_TYPE_USB)
         fill_usb(controller, dom);
     if (controller->type == CONTROLLER_TYPE_SCSI && domain_is_x86(dom) &&

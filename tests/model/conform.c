@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "driver/qemu/accept.h"
 #include "pretend_host.h"
 
 int
@@ -21,7 +22,7 @@ main(int argc, char **argv)
         g_autofree char *xml = file_read(argv[i], 16 * 1024 * 1024, NULL, &err);
         g_autoptr(Domain) dom = xml ? domain_parse_filled(xml, MODEL_PARSE_INACTIVE, plain ? NULL : &pretend_host, &err) : NULL;
 
-        if (dom) {
+        if (dom && (plain || qemu_accept_domain(dom, &err))) {
             g_autofree char *out = domain_format(dom, MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE);
 
             printf("accept\n%s", out);
