@@ -15,7 +15,8 @@
 typedef struct {
     const char *machine;     /* canonical name: pc-q35-7.2 for q35; the default machine for none */
     const char *default_cpu; /* CPU model of a guest that asks for none, such as qemu64 */
-    bool cpu_is_migratable;  /* host-passthrough leaves out what cannot be migrated unless told otherwise */
+    bool
+        cpu_is_migratable; /* host-passthrough leaves out what cannot be migrated unless told otherwise */
 } DomainMachine;
 
 typedef struct DomainFillHost DomainFillHost;
@@ -24,17 +25,20 @@ struct DomainFillHost {
     /* Path of the emulator for a guest that names none; NULL when there is none. */
     const char *(*find_emulator)(const DomainFillHost *host, VirtType type, const char *arch);
     /* Judges dom->emulator, architecture, type and machine; the strings live as long as @host. */
-    bool (*find_machine)(const DomainFillHost *host, const Domain *dom, DomainMachine *machine, GError **err);
+    bool (*find_machine)(const DomainFillHost *host, const Domain *dom, DomainMachine *machine,
+                         GError **err);
     /* Is this PCI device of the host an Express one? NULL: unknown, plain PCI is assumed. */
     bool (*is_pci_express)(const DomainFillHost *host, const HostPciAddress *address);
     const char *vnc_listen, *spice_listen; /* configured defaults, NULL = 127.0.0.1 */
-    const char *nvram_dir; /* where a guest's variables are kept when it names no file; NULL: it has to */
+    const char
+        *nvram_dir; /* where a guest's variables are kept when it names no file; NULL: it has to */
     void *opaque;
 };
 
 /* Parse @xml, fill in, check. @host NULL: only the rules that hold for every hypervisor (test driver): no emulator, machine,
  * CPU, default devices or addresses. */
-Domain *domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host, GError **err);
+Domain *domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host,
+                            GError **err);
 
 /* Disks and controllers in the order that a definition has after reading; part of domain_parse_filled. */
 void domain_arrange(Domain *dom);
@@ -121,7 +125,8 @@ DiskBus disk_bus_from_target(const char *dev);
 /* Gives every device that needs one an address, and adds the controllers that takes. */
 bool domain_assign_addresses(Domain *dom, const DomainFillHost *host, GError **err);
 /* One device to be plugged into a guest that has its addresses already. No controllers are added. */
-bool domain_assign_device_address(Domain *dom, const DomainFillHost *host, const DomainDevice *device, GError **err);
+bool domain_assign_device_address(Domain *dom, const DomainFillHost *host,
+                                  const DomainDevice *device, GError **err);
 PciAddress *device_info_pci(const DeviceInfo *info);
 DriveAddress *device_info_drive(const DeviceInfo *info);
 

@@ -85,19 +85,23 @@ port_key(guint controller, guint port)
 static bool
 note_port(SerialPorts *ports, const DeviceInfo *info, GError **err)
 {
-    const VirtioSerialAddress *address = info->address.kind == ADDRESS_TYPE_VIRTIO_SERIAL ? info->address.virtio_serial : NULL;
+    const VirtioSerialAddress *address =
+        info->address.kind == ADDRESS_TYPE_VIRTIO_SERIAL ? info->address.virtio_serial : NULL;
     const Controller *controller;
 
     if (!address || !address->has_port || address->port == 0)
         return true;
-    controller = domain_find_controller(ports->dom, CONTROLLER_TYPE_VIRTIO_SERIAL, address->controller);
+    controller =
+        domain_find_controller(ports->dom, CONTROLLER_TYPE_VIRTIO_SERIAL, address->controller);
     if (!controller)
-        return fail(err, VIR_ERR_XML_ERROR, "virtio serial controller %u is missing", address->controller);
+        return fail(err, VIR_ERR_XML_ERROR, "virtio serial controller %u is missing",
+                    address->controller);
     if (address->port >= ports_of(controller) && ports_of(controller) < VIRTIO_SERIAL_PORTS)
-        return fail(err, VIR_ERR_XML_ERROR, "virtio serial controller %u does not have port %u", address->controller,
-                    address->port);
+        return fail(err, VIR_ERR_XML_ERROR, "virtio serial controller %u does not have port %u",
+                    address->controller, address->port);
     if (!g_hash_table_add(ports->taken, port_key(address->controller, address->port)))
-        return fail(err, VIR_ERR_XML_ERROR, "virtio serial port %u on controller %u is already occupied", address->port,
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "virtio serial port %u on controller %u is already occupied", address->port,
                     address->controller);
     return true;
 }
@@ -105,7 +109,8 @@ note_port(SerialPorts *ports, const DeviceInfo *info, GError **err)
 static bool
 take_port(SerialPorts *ports, VirtioSerialAddress *address, guint controller, bool allow_zero)
 {
-    const Controller *there = domain_find_controller(ports->dom, CONTROLLER_TYPE_VIRTIO_SERIAL, controller);
+    const Controller *there =
+        domain_find_controller(ports->dom, CONTROLLER_TYPE_VIRTIO_SERIAL, controller);
 
     for (guint port = allow_zero ? 0 : 1; there && port < ports_of(there); port++) {
         if (!g_hash_table_add(ports->taken, port_key(controller, port)))
@@ -135,7 +140,9 @@ place_on_port(SerialPorts *ports, DeviceInfo *info, bool allow_zero, GError **er
         address = info->address.virtio_serial;
         if (take_port(ports, address, address->controller, allow_zero))
             return true;
-        return fail(err, VIR_ERR_XML_ERROR, "Unable to find a free port on virtio-serial controller %u", address->controller);
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "Unable to find a free port on virtio-serial controller %u",
+                    address->controller);
     }
     address = info->address.virtio_serial;
     for (guint i = 0; i < 256; i++)
@@ -155,10 +162,12 @@ domain_assign_virtio_serial(Domain *dom, GError **err)
     SerialPorts ports = {dom, taken};
 
     for (gsize i = 0; i < dom->n_consoles; i++)
-        if (dom->consoles[i]->target_type == CONSOLE_TARGET_TYPE_VIRTIO && !note_port(&ports, &dom->consoles[i]->info, err))
+        if (dom->consoles[i]->target_type == CONSOLE_TARGET_TYPE_VIRTIO &&
+            !note_port(&ports, &dom->consoles[i]->info, err))
             return false;
     for (gsize i = 0; i < dom->n_channels; i++)
-        if (dom->channels[i]->target.type == CHANNEL_TARGET_TYPE_VIRTIO && !note_port(&ports, &dom->channels[i]->info, err))
+        if (dom->channels[i]->target.type == CHANNEL_TARGET_TYPE_VIRTIO &&
+            !note_port(&ports, &dom->channels[i]->info, err))
             return false;
     /* a console without an address is left to the emulator */
     for (gsize i = 0; i < dom->n_consoles; i++)
@@ -179,11 +188,13 @@ bool
 domain_assign_ccid(Domain *dom, GError **err)
 {
     for (gsize i = 0; i < dom->n_smartcards; i++) {
-        const CcidAddress *address =
-            dom->smartcards[i]->info.address.kind == ADDRESS_TYPE_CCID ? dom->smartcards[i]->info.address.ccid : NULL;
+        const CcidAddress *address = dom->smartcards[i]->info.address.kind == ADDRESS_TYPE_CCID
+                                         ? dom->smartcards[i]->info.address.ccid
+                                         : NULL;
 
         if (address && !domain_find_controller(dom, CONTROLLER_TYPE_CCID, address->controller))
-            return fail(err, VIR_ERR_XML_ERROR, "ccid controller %u is missing", address->controller);
+            return fail(err, VIR_ERR_XML_ERROR, "ccid controller %u is missing",
+                        address->controller);
     }
     return true;
 }
@@ -225,17 +236,20 @@ domain_assign_dimm(Domain *dom, GError **err)
 bool
 domain_assign_addresses(Domain *dom, const DomainFillHost *host, GError **err)
 {
-    return domain_assign_virtio_serial(dom, err) && domain_assign_ccid(dom, err) && domain_assign_pci(dom, host, err) &&
-           domain_assign_usb(dom, err) && domain_assign_dimm(dom, err);
+    return domain_assign_virtio_serial(dom, err) && domain_assign_ccid(dom, err) &&
+           domain_assign_pci(dom, host, err) && domain_assign_usb(dom, err) &&
+           domain_assign_dimm(dom, err);
 }
 
 bool
-domain_assign_device_address(Domain *dom, const DomainFillHost *host, const DomainDevice *device, GError **err)
+domain_assign_device_address(Domain *dom, const DomainFillHost *host, const DomainDevice *device,
+                             GError **err)
 {
     if (!device->info)
         return true;
     if (device->kind == DOMAIN_DEVICE_DISK && device->info->address.kind == ADDRESS_TYPE_UNSET &&
         !disk_assign_drive_address(device->device, dom, err))
         return false;
-    return domain_assign_pci_device(dom, host, device, err) && domain_assign_usb_device(dom, device, err);
+    return domain_assign_pci_device(dom, host, device, err) &&
+           domain_assign_usb_device(dom, device, err);
 }

@@ -14,7 +14,7 @@ typedef struct {
     const DomainFillHost *host;
     PciBuses *buses;
     GPtrArray *lent; /* devices that have an address for the first pass only */
-    bool is_trial; /* first pass: only what a chipset prescribes is written into the devices */
+    bool is_trial;   /* first pass: only what a chipset prescribes is written into the devices */
 } Assign;
 
 /* An address of zeros, or none: please choose. */
@@ -39,7 +39,8 @@ has_address(const DeviceInfo *info)
 static guint
 express_or_plain(const Domain *dom)
 {
-    return domain_has_pcie_root(dom) ? PCIE_DEVICE | PCI_HOTPLUGGABLE : PCI_DEVICE | PCI_HOTPLUGGABLE;
+    return domain_has_pcie_root(dom) ? PCIE_DEVICE | PCI_HOTPLUGGABLE
+                                     : PCI_DEVICE | PCI_HOTPLUGGABLE;
 }
 
 static guint
@@ -53,18 +54,21 @@ connect_of_controller(const Domain *dom, const Controller *controller)
     case CONTROLLER_TYPE_USB:
         if (controller->model == CONTROLLER_MODEL_NONE)
             return 0;
-        return controller->model == CONTROLLER_MODEL_NEC_XHCI || controller->model == CONTROLLER_MODEL_QEMU_XHCI
+        return controller->model == CONTROLLER_MODEL_NEC_XHCI ||
+                       controller->model == CONTROLLER_MODEL_QEMU_XHCI
                    ? express_or_plain(dom)
                    : plain;
     case CONTROLLER_TYPE_IDE:
     case CONTROLLER_TYPE_SATA:
         return plain;
     case CONTROLLER_TYPE_SCSI:
-        if (controller->model == CONTROLLER_MODEL_VIRTIO_SCSI || controller->model == CONTROLLER_MODEL_VIRTIO_NON_TRANSITIONAL)
+        if (controller->model == CONTROLLER_MODEL_VIRTIO_SCSI ||
+            controller->model == CONTROLLER_MODEL_VIRTIO_NON_TRANSITIONAL)
             return express_or_plain(dom);
         return controller->model == CONTROLLER_MODEL_IBMVSCSI ? 0 : plain;
     case CONTROLLER_TYPE_VIRTIO_SERIAL:
-        return controller->model == CONTROLLER_MODEL_VIRTIO_TRANSITIONAL ? plain : express_or_plain(dom);
+        return controller->model == CONTROLLER_MODEL_VIRTIO_TRANSITIONAL ? plain
+                                                                         : express_or_plain(dom);
     default: /* fdc, ccid, isa, xenbus */
         return 0;
     }
@@ -77,8 +81,9 @@ connect_of_interface(const Domain *dom, const Interface *net)
 
     if (strcmp(model, "usb-net") == 0)
         return 0;
-    if (net->type == NET_TYPE_HOSTDEV || strcmp(model, "virtio") == 0 || strcmp(model, "virtio-non-transitional") == 0 ||
-        strcmp(model, "e1000e") == 0 || strcmp(model, "vmxnet3") == 0)
+    if (net->type == NET_TYPE_HOSTDEV || strcmp(model, "virtio") == 0 ||
+        strcmp(model, "virtio-non-transitional") == 0 || strcmp(model, "e1000e") == 0 ||
+        strcmp(model, "vmxnet3") == 0)
         return express_or_plain(dom);
     return PCI_DEVICE | PCI_HOTPLUGGABLE;
 }
@@ -125,7 +130,8 @@ virtio(const Domain *dom, bool is_transitional)
 static guint
 connect_of_sound(const Sound *sound)
 {
-    return sound->model == SOUND_MODEL_SB16 || sound->model == SOUND_MODEL_PCSPK || sound->model == SOUND_MODEL_USB
+    return sound->model == SOUND_MODEL_SB16 || sound->model == SOUND_MODEL_PCSPK ||
+                   sound->model == SOUND_MODEL_USB
                ? 0
                : PCI_DEVICE | PCI_HOTPLUGGABLE;
 }
@@ -135,7 +141,8 @@ connect_of_small(const Domain *dom, const DomainDevice *device)
 {
     switch (device->kind) {
     case DOMAIN_DEVICE_FILESYSTEM:
-        return virtio(dom, ((Filesystem *)device->device)->model == FILESYSTEM_MODEL_VIRTIO_TRANSITIONAL);
+        return virtio(dom, ((Filesystem *)device->device)->model ==
+                               FILESYSTEM_MODEL_VIRTIO_TRANSITIONAL);
     case DOMAIN_DEVICE_MEMBALLOON: {
         const Memballoon *balloon = device->device;
 
@@ -146,20 +153,29 @@ connect_of_small(const Domain *dom, const DomainDevice *device)
     case DOMAIN_DEVICE_RNG:
         return virtio(dom, ((Rng *)device->device)->model == RNG_MODEL_VIRTIO_TRANSITIONAL);
     case DOMAIN_DEVICE_WATCHDOG:
-        return ((Watchdog *)device->device)->model == WATCHDOG_MODEL_I6300ESB ? PCI_DEVICE | PCI_HOTPLUGGABLE : 0;
+        return ((Watchdog *)device->device)->model == WATCHDOG_MODEL_I6300ESB
+                   ? PCI_DEVICE | PCI_HOTPLUGGABLE
+                   : 0;
     case DOMAIN_DEVICE_SHMEM:
-        return express_or_plain(dom) & PCIE_DEVICE ? PCI_DEVICE | PCI_HOTPLUGGABLE : PCI_DEVICE | PCI_HOTPLUGGABLE;
+        return express_or_plain(dom) & PCIE_DEVICE ? PCI_DEVICE | PCI_HOTPLUGGABLE
+                                                   : PCI_DEVICE | PCI_HOTPLUGGABLE;
     case DOMAIN_DEVICE_INPUT: {
         const Input *input = device->device;
 
-        return input->bus == INPUT_BUS_VIRTIO ? virtio(dom, input->model == INPUT_MODEL_VIRTIO_TRANSITIONAL) : 0;
+        return input->bus == INPUT_BUS_VIRTIO
+                   ? virtio(dom, input->model == INPUT_MODEL_VIRTIO_TRANSITIONAL)
+                   : 0;
     }
     case DOMAIN_DEVICE_SERIAL:
-        return ((Serial *)device->device)->target.type == SERIAL_TARGET_TYPE_PCI_SERIAL ? PCI_DEVICE | PCI_HOTPLUGGABLE : 0;
+        return ((Serial *)device->device)->target.type == SERIAL_TARGET_TYPE_PCI_SERIAL
+                   ? PCI_DEVICE | PCI_HOTPLUGGABLE
+                   : 0;
     case DOMAIN_DEVICE_MEMORY: {
         const MemoryDevice *memory = device->device;
 
-        return memory->model == MEMORY_MODEL_VIRTIO_PMEM || memory->model == MEMORY_MODEL_VIRTIO_MEM ? express_or_plain(dom) : 0;
+        return memory->model == MEMORY_MODEL_VIRTIO_PMEM || memory->model == MEMORY_MODEL_VIRTIO_MEM
+                   ? express_or_plain(dom)
+                   : 0;
     }
     case DOMAIN_DEVICE_VSOCK:
         return virtio(dom, ((Vsock *)device->device)->model == VSOCK_MODEL_VIRTIO_TRANSITIONAL);
@@ -187,7 +203,9 @@ connect_of(const Assign *assign, const DomainDevice *device)
     case DOMAIN_DEVICE_DISK: {
         const Disk *disk = device->device;
 
-        return disk->target.bus == DISK_BUS_VIRTIO ? virtio(assign->dom, disk->model == DISK_MODEL_VIRTIO_TRANSITIONAL) : 0;
+        return disk->target.bus == DISK_BUS_VIRTIO
+                   ? virtio(assign->dom, disk->model == DISK_MODEL_VIRTIO_TRANSITIONAL)
+                   : 0;
     }
     case DOMAIN_DEVICE_HOSTDEV:
         return connect_of_hostdev(assign, device->device);
@@ -258,15 +276,18 @@ collect_address(Domain *dom, const DomainDevice *device, void *data, GError **er
 /* ---- places that chipsets prescribe ---- */
 
 static bool
-fix_controller(Assign *assign, Controller *controller, guint slot, guint function, const char *what, GError **err)
+fix_controller(Assign *assign, Controller *controller, guint slot, guint function, const char *what,
+               GError **err)
 {
     PciAddress place = {.slot = slot, .function = function};
     const PciAddress *there = device_info_pci(&controller->info);
 
     if (wants_address(&controller->info))
         return give_fixed(assign, &controller->info, &place, PCI_ENDPOINTS, err);
-    if (there && (there->domain || there->bus || there->slot != slot || there->function != function))
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "%s must have PCI address 0:0:%x.%x", what, slot, function);
+    if (there &&
+        (there->domain || there->bus || there->slot != slot || there->function != function))
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "%s must have PCI address 0:0:%x.%x", what, slot,
+                    function);
     return true;
 }
 
@@ -301,7 +322,8 @@ place_i440fx(Assign *assign, GError **err)
         if (controller->type == CONTROLLER_TYPE_IDE &&
             !fix_controller(assign, controller, 1, 1, "Primary IDE controller", err))
             return false;
-        if (controller->type == CONTROLLER_TYPE_USB && controller->model == CONTROLLER_MODEL_PIIX3_UHCI &&
+        if (controller->type == CONTROLLER_TYPE_USB &&
+            controller->model == CONTROLLER_MODEL_PIIX3_UHCI &&
             !fix_controller(assign, controller, 1, 2, "PIIX3 USB controller at index 0", err))
             return false;
     }
@@ -335,8 +357,8 @@ slot_of_companions(const Assign *assign, const Controller *controller)
     for (gsize i = 0; i < assign->dom->n_controllers; i++) {
         const Controller *other = assign->dom->controllers[i];
 
-        if (other->type == CONTROLLER_TYPE_USB && other->index == controller->index && ich9_function(other->model) >= 0 &&
-            has_address(&other->info))
+        if (other->type == CONTROLLER_TYPE_USB && other->index == controller->index &&
+            ich9_function(other->model) >= 0 && has_address(&other->info))
             return device_info_pci(&other->info);
     }
     return NULL;
@@ -385,9 +407,11 @@ place_q35_controllers(Assign *assign, GError **err)
         if (controller->type == CONTROLLER_TYPE_SATA && controller->index == 0 &&
             !fix_controller(assign, controller, 0x1f, 2, "Primary SATA controller", err))
             return false;
-        if (controller->type == CONTROLLER_TYPE_USB && !give_companion(assign, controller, &done, err))
+        if (controller->type == CONTROLLER_TYPE_USB &&
+            !give_companion(assign, controller, &done, err))
             return false;
-        if (controller->type == CONTROLLER_TYPE_PCI && controller->model == CONTROLLER_MODEL_DMI_TO_PCI_BRIDGE &&
+        if (controller->type == CONTROLLER_TYPE_PCI &&
+            controller->model == CONTROLLER_MODEL_DMI_TO_PCI_BRIDGE &&
             wants_address(&controller->info)) {
             PciAddress place = {.slot = 0x1e};
 
@@ -402,7 +426,8 @@ place_q35_controllers(Assign *assign, GError **err)
 static bool
 place_q35(Assign *assign, GError **err)
 {
-    PciAddress lpc = {.slot = 0x1f, .function = 0}, smbus = {.slot = 0x1f, .function = 3}, sound = {.slot = 0x1b};
+    PciAddress lpc = {.slot = 0x1f, .function = 0}, smbus = {.slot = 0x1f, .function = 3},
+               sound = {.slot = 0x1b};
 
     if (!place_q35_controllers(assign, err))
         return false;
@@ -425,18 +450,18 @@ place_q35(Assign *assign, GError **err)
 
 /* ---- all others, kind by kind ---- */
 
-#define GIVE_LIST(KIND, list)                                                                                         \
-    for (gsize i = 0; i < dom->n_##list; i++) {                                                                       \
-        DomainDevice device_ = {DOMAIN_DEVICE_##KIND, dom->list[i], &dom->list[i]->info, i};                          \
-        if (!give_next(assign, device_.info, connect_of(assign, &device_), err))                                      \
-            return false;                                                                                             \
+#define GIVE_LIST(KIND, list)                                                                \
+    for (gsize i = 0; i < dom->n_##list; i++) {                                              \
+        DomainDevice device_ = {DOMAIN_DEVICE_##KIND, dom->list[i], &dom->list[i]->info, i}; \
+        if (!give_next(assign, device_.info, connect_of(assign, &device_), err))             \
+            return false;                                                                    \
     }
 
-#define GIVE_ONE(KIND, member)                                                                                        \
-    if (dom->member) {                                                                                                \
-        DomainDevice device_ = {DOMAIN_DEVICE_##KIND, dom->member, &dom->member->info, 0};                            \
-        if (!give_next(assign, device_.info, connect_of(assign, &device_), err))                                      \
-            return false;                                                                                             \
+#define GIVE_ONE(KIND, member)                                                             \
+    if (dom->member) {                                                                     \
+        DomainDevice device_ = {DOMAIN_DEVICE_##KIND, dom->member, &dom->member->info, 0}; \
+        if (!give_next(assign, device_.info, connect_of(assign, &device_), err))           \
+            return false;                                                                  \
     }
 
 /* Companions look for the slot of their master, in the first pass too; it gets its final place in the second. */
@@ -458,10 +483,11 @@ give_to_controllers(Assign *assign, bool buses, GError **err)
 
         if ((controller->type == CONTROLLER_TYPE_PCI) != buses)
             continue;
-        if (controller->type == CONTROLLER_TYPE_USB && !give_companion(assign, controller, &done, err))
+        if (controller->type == CONTROLLER_TYPE_USB &&
+            !give_companion(assign, controller, &done, err))
             return false;
-        if (!done && controller->type == CONTROLLER_TYPE_USB && ich9_function(controller->model) >= 0 &&
-            wants_address(&controller->info)) {
+        if (!done && controller->type == CONTROLLER_TYPE_USB &&
+            ich9_function(controller->model) >= 0 && wants_address(&controller->info)) {
             int function = ich9_function(controller->model);
             PciAddress place = {.multifunction = function == 0 ? TRISTATE_ON : TRISTATE_UNSET};
 
@@ -574,8 +600,9 @@ fill_target(Domain *dom, Controller *controller)
         if (!target->has_chassis)
             target->chassis = MIN(controller->index, 255);
         if (!target->has_port && address)
-            target->port = controller->model == CONTROLLER_MODEL_PCIE_ROOT_PORT ? address->slot << 3 | address->function
-                                                                                : address->slot;
+            target->port = controller->model == CONTROLLER_MODEL_PCIE_ROOT_PORT
+                               ? address->slot << 3 | address->function
+                               : address->slot;
         target->has_chassis = target->has_port = true;
         break;
     case CONTROLLER_MODEL_PCI_EXPANDER_BUS:
@@ -607,7 +634,8 @@ mark_multifunction(Domain *dom, const DomainDevice *device, void *data, GError *
     key = GUINT_TO_POINTER(address->bus << 8 | address->slot);
     if (!multi->is_marking && address->function)
         g_hash_table_add(multi->shared, key);
-    if (multi->is_marking && !address->function && !address->multifunction && g_hash_table_contains(multi->shared, key))
+    if (multi->is_marking && !address->function && !address->multifunction &&
+        g_hash_table_contains(multi->shared, key))
         address->multifunction = TRISTATE_ON;
     return true;
 }
@@ -646,7 +674,8 @@ count_buses(Domain *dom, const DomainFillHost *host, int highest, GError **err)
     if (!buses || !run_pass(&assign, err))
         return false;
     /* a slot for the bridge that may be added later; without one there would be no way to grow */
-    if (domain_is_i440fx(dom) && pci_has_room(buses, PCI_DEVICE) && !pci_reserve_next(buses, PCI_DEVICE, -1, &spare, err))
+    if (domain_is_i440fx(dom) && pci_has_room(buses, PCI_DEVICE) &&
+        !pci_reserve_next(buses, PCI_DEVICE, -1, &spare, err))
         return false;
     if (!give_to_all(&assign, err))
         return false;
@@ -684,7 +713,8 @@ domain_assign_pci(Domain *dom, const DomainFillHost *host, GError **err)
 }
 
 bool
-domain_assign_pci_device(Domain *dom, const DomainFillHost *host, const DomainDevice *device, GError **err)
+domain_assign_pci_device(Domain *dom, const DomainFillHost *host, const DomainDevice *device,
+                         GError **err)
 {
     g_autoptr(PciBuses) buses = NULL;
     Assign assign = {dom, host, NULL, NULL, false};
@@ -696,6 +726,7 @@ domain_assign_pci_device(Domain *dom, const DomainFillHost *host, const DomainDe
     if (!buses || !run_pass(&assign, err))
         return false;
     if (has_address(device->info))
-        return pci_reserve(buses, device_info_pci(device->info), connect_of(&assign, device), true, err);
+        return pci_reserve(buses, device_info_pci(device->info), connect_of(&assign, device), true,
+                           err);
     return give_next(&assign, device->info, connect_of(&assign, device), err);
 }

@@ -13,8 +13,8 @@
 typedef struct UsbHub UsbHub;
 struct UsbHub {
     guint n_ports;
-    GHashTable *taken;  /* ports in use, 1.. */
-    GHashTable *below;  /* port -> UsbHub */
+    GHashTable *taken; /* ports in use, 1.. */
+    GHashTable *below; /* port -> UsbHub */
 };
 
 typedef struct {
@@ -94,7 +94,8 @@ is_usb_user(const DomainDevice *device)
 static bool
 has_port(const DeviceInfo *info)
 {
-    return info->address.kind == ADDRESS_TYPE_USB && info->address.usb->port && info->address.usb->port[0];
+    return info->address.kind == ADDRESS_TYPE_USB && info->address.usb->port &&
+           info->address.usb->port[0];
 }
 
 /* "1.2.3" -> numbers; 0: not a port. */
@@ -128,11 +129,13 @@ find_hub(UsbTree *tree, const UsbAddress *address, const guint *ports, guint n, 
         return fail_null(err, VIR_ERR_XML_ERROR, "Missing USB bus %u", address->bus);
     for (guint i = 0; i < n; i++) {
         if (ports[i] > hub->n_ports)
-            return fail_null(err, VIR_ERR_XML_ERROR, "port %u out of range in USB address bus: %u port: %s", ports[i],
+            return fail_null(err, VIR_ERR_XML_ERROR,
+                             "port %u out of range in USB address bus: %u port: %s", ports[i],
                              address->bus, address->port);
         hub = g_hash_table_lookup(hub->below, GUINT_TO_POINTER(ports[i]));
         if (!hub)
-            return fail_null(err, VIR_ERR_XML_ERROR, "there is no hub at port %u in USB address bus: %u port: %s", ports[i],
+            return fail_null(err, VIR_ERR_XML_ERROR,
+                             "there is no hub at port %u in USB address bus: %u port: %s", ports[i],
                              address->bus, address->port);
     }
     return hub;
@@ -153,9 +156,11 @@ take_written(UsbTree *tree, const DeviceInfo *info, bool is_hub, GError **err)
     if (!hub)
         return false;
     if (ports[n - 1] > hub->n_ports)
-        return fail(err, VIR_ERR_XML_ERROR, "requested USB port %s not present on USB bus %u", address->port, address->bus);
+        return fail(err, VIR_ERR_XML_ERROR, "requested USB port %s not present on USB bus %u",
+                    address->port, address->bus);
     if (!g_hash_table_add(hub->taken, GUINT_TO_POINTER(ports[n - 1])))
-        return fail(err, VIR_ERR_XML_ERROR, "Duplicate USB address bus %u port %s", address->bus, address->port);
+        return fail(err, VIR_ERR_XML_ERROR, "Duplicate USB address bus %u port %s", address->bus,
+                    address->port);
     if (is_hub)
         g_hash_table_insert(hub->below, GUINT_TO_POINTER(ports[n - 1]), usb_hub_new(HUB_PORTS));
     return true;
@@ -170,7 +175,8 @@ free_port(UsbHub *hub, const char *path, guint depth)
             return path ? g_strdup_printf("%s.%u", path, port) : g_strdup_printf("%u", port);
     for (guint port = 1; depth + 1 < MAX_DEPTH && port <= hub->n_ports; port++) {
         UsbHub *below = g_hash_table_lookup(hub->below, GUINT_TO_POINTER(port));
-        g_autofree char *here = path ? g_strdup_printf("%s.%u", path, port) : g_strdup_printf("%u", port);
+        g_autofree char *here =
+            path ? g_strdup_printf("%s.%u", path, port) : g_strdup_printf("%u", port);
         char *found = below ? free_port(below, here, depth + 1) : NULL;
 
         if (found)
@@ -218,9 +224,11 @@ count_user(Domain *dom, const DomainDevice *device, void *data, GError **err)
     UsbTree *tree = data;
 
     if (is_usb_user(device)) {
-        if (device->info->address.kind != ADDRESS_TYPE_UNSET && device->info->address.kind != ADDRESS_TYPE_USB)
+        if (device->info->address.kind != ADDRESS_TYPE_UNSET &&
+            device->info->address.kind != ADDRESS_TYPE_USB)
             return device->kind == DOMAIN_DEVICE_DISK
-                       ? error_set(err, VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, "unexpected address type for usb disk")
+                       ? error_set(err, VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR,
+                                   "unexpected address type for usb disk")
                        : true;
         tree->n_users++;
     }
@@ -322,7 +330,8 @@ domain_assign_usb(Domain *dom, GError **err)
     if (!tree.n_users)
         return true;
     if (usb_is_off(dom))
-        return fail(err, VIR_ERR_XML_ERROR, "Can't add USB device. USB is disabled for this domain");
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "Can't add USB device. USB is disabled for this domain");
     add_buses(&tree);
     if (g_hash_table_size(buses) == 0)
         return true;
@@ -342,7 +351,8 @@ domain_assign_usb_device(Domain *dom, const DomainDevice *device, GError **err)
     if (!is_usb_user(device))
         return true;
     if (usb_is_off(dom))
-        return fail(err, VIR_ERR_XML_ERROR, "Can't add USB device. USB is disabled for this domain");
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "Can't add USB device. USB is disabled for this domain");
     add_buses(&tree);
     if (!place_hubs(&tree, err) || !domain_each_device(dom, take_others, &tree, err))
         return false;

@@ -34,13 +34,15 @@ domain_clear_aliases(Domain *dom)
 static char *
 alias_of_disk(const Disk *disk)
 {
-    const char *bus = disk->target.bus == DISK_BUS_FDC ? "fdc" : disk_bus_to_string(disk->target.bus);
+    const char *bus =
+        disk->target.bus == DISK_BUS_FDC ? "fdc" : disk_bus_to_string(disk->target.bus);
     const DriveAddress *drive = device_info_drive(&disk->info);
 
     if (disk->target.bus == DISK_BUS_VIRTIO || disk->target.bus == DISK_BUS_USB || !drive)
         return g_strdup_printf("%s-disk%d", bus, MAX(disk_target_index(disk->target.dev), 0));
     if (disk->target.bus == DISK_BUS_SCSI)
-        return g_strdup_printf("%s%u-%u-%u-%u", bus, drive->controller, drive->bus, drive->target, drive->unit);
+        return g_strdup_printf("%s%u-%u-%u-%u", bus, drive->controller, drive->bus, drive->target,
+                               drive->unit);
     return g_strdup_printf("%s%u-%u-%u", bus, drive->controller, drive->bus, drive->unit);
 }
 
@@ -55,7 +57,8 @@ alias_of_controller(const Domain *dom, const Controller *controller)
             return g_strdup("pcie.0");
         return g_strdup_printf("pci.%u", controller->index);
     case CONTROLLER_TYPE_IDE:
-        if (controller->index == 0 && (domain_is_i440fx(dom) || g_strcmp0(dom->os.machine, "isapc") == 0))
+        if (controller->index == 0 &&
+            (domain_is_i440fx(dom) || g_strcmp0(dom->os.machine, "isapc") == 0))
             return g_strdup("ide");
         break;
     case CONTROLLER_TYPE_SATA:
@@ -133,7 +136,8 @@ domain_alias_for(const Domain *dom, const DomainDevice *device)
         return alias_of_disk(device->device);
     if (device->kind == DOMAIN_DEVICE_CONTROLLER)
         return alias_of_controller(dom, device->device);
-    if (device->kind == DOMAIN_DEVICE_VSOCK || device->kind == DOMAIN_DEVICE_NVRAM || device->kind == DOMAIN_DEVICE_IOMMU)
+    if (device->kind == DOMAIN_DEVICE_VSOCK || device->kind == DOMAIN_DEVICE_NVRAM ||
+        device->kind == DOMAIN_DEVICE_IOMMU)
         return g_strdup_printf("%s0", alias_prefix(device));
     highest.prefix = alias_prefix(device);
     domain_each_device((Domain *)dom, note_highest, &highest, NULL);

@@ -28,14 +28,15 @@ keep_first_source(Chardev *chardev)
 static bool
 uses_path(ChardevType type)
 {
-    return type == CHARDEV_TYPE_PTY || type == CHARDEV_TYPE_DEV || type == CHARDEV_TYPE_FILE || type == CHARDEV_TYPE_PIPE ||
-           type == CHARDEV_TYPE_UNIX;
+    return type == CHARDEV_TYPE_PTY || type == CHARDEV_TYPE_DEV || type == CHARDEV_TYPE_FILE ||
+           type == CHARDEV_TYPE_PIPE || type == CHARDEV_TYPE_UNIX;
 }
 
 static void
 prune_source(ChardevSource *source, ChardevType type)
 {
-    bool has_mode = type == CHARDEV_TYPE_TCP || type == CHARDEV_TYPE_UDP || type == CHARDEV_TYPE_UNIX;
+    bool has_mode =
+        type == CHARDEV_TYPE_TCP || type == CHARDEV_TYPE_UDP || type == CHARDEV_TYPE_UNIX;
 
     if (!uses_path(type))
         g_clear_pointer(&source->path, g_free);
@@ -49,7 +50,8 @@ prune_source(ChardevSource *source, ChardevType type)
     }
     if (type != CHARDEV_TYPE_TCP)
         source->tls = TRISTATE_UNSET;
-    if (type != CHARDEV_TYPE_FILE && type != CHARDEV_TYPE_PTY && type != CHARDEV_TYPE_DEV && type != CHARDEV_TYPE_PIPE)
+    if (type != CHARDEV_TYPE_FILE && type != CHARDEV_TYPE_PTY && type != CHARDEV_TYPE_DEV &&
+        type != CHARDEV_TYPE_PIPE)
         source->append = TRISTATE_UNSET;
     if (type != CHARDEV_TYPE_SPICEPORT && type != CHARDEV_TYPE_DBUS)
         g_clear_pointer(&source->channel, g_free);
@@ -71,11 +73,14 @@ fill_reconnect(const ChardevSource *source, GError **err)
     if (!source->reconnect || !source->reconnect->enabled)
         return true;
     if (!source->reconnect->has_timeout)
-        return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR, "Missing required attribute 'timeout' in element 'reconnect'");
+        return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR,
+                         "Missing required attribute 'timeout' in element 'reconnect'");
     if (source->reconnect->timeout == 0)
-        return error_set(err, VIR_FROM_QEMU, VIR_ERR_INVALID_ARG, "chardev reconnect source timeout cannot be '0'");
+        return error_set(err, VIR_FROM_QEMU, VIR_ERR_INVALID_ARG,
+                         "chardev reconnect source timeout cannot be '0'");
     if (source->mode == CHARDEV_MODE_BIND)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "chardev reconnect is possible only for connect mode");
+        return fail(err, VIR_ERR_INTERNAL_ERROR,
+                    "chardev reconnect is possible only for connect mode");
     return true;
 }
 
@@ -134,31 +139,40 @@ chardev_check_valid(const Chardev *chardev, ChardevType type, GError **err)
     case CHARDEV_TYPE_PIPE:
     case CHARDEV_TYPE_UNIX:
         if (!source || !source->path)
-            return fail(err, VIR_ERR_INTERNAL_ERROR, "Missing source path attribute for char device");
+            return fail(err, VIR_ERR_INTERNAL_ERROR,
+                        "Missing source path attribute for char device");
         return true;
     case CHARDEV_TYPE_NMDM:
         if (!source || !source->master)
-            return fail(err, VIR_ERR_INTERNAL_ERROR, "Missing master path attribute for nmdm device");
+            return fail(err, VIR_ERR_INTERNAL_ERROR,
+                        "Missing master path attribute for nmdm device");
         if (!source->slave)
-            return fail(err, VIR_ERR_INTERNAL_ERROR, "Missing slave path attribute for nmdm device");
+            return fail(err, VIR_ERR_INTERNAL_ERROR,
+                        "Missing slave path attribute for nmdm device");
         return true;
     case CHARDEV_TYPE_TCP:
         if (!source || !source->host)
-            return fail(err, VIR_ERR_INTERNAL_ERROR, "Missing source host attribute for char device");
+            return fail(err, VIR_ERR_INTERNAL_ERROR,
+                        "Missing source host attribute for char device");
         if (!source->service)
-            return fail(err, VIR_ERR_INTERNAL_ERROR, "Missing source service attribute for char device");
+            return fail(err, VIR_ERR_INTERNAL_ERROR,
+                        "Missing source service attribute for char device");
         return true;
     case CHARDEV_TYPE_UDP:
         source = chardev->n_sources ? chardev->sources[chardev->n_sources - 1] : NULL;
         if (!source || !source->service)
-            return fail(err, VIR_ERR_INTERNAL_ERROR, "Missing source service attribute for char device");
+            return fail(err, VIR_ERR_INTERNAL_ERROR,
+                        "Missing source service attribute for char device");
         return true;
     case CHARDEV_TYPE_SPICEPORT:
         if (!source || !source->channel)
-            return fail(err, VIR_ERR_INTERNAL_ERROR, "Missing source channel attribute for char device");
-        if (strspn(source->channel, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") !=
+            return fail(err, VIR_ERR_INTERNAL_ERROR,
+                        "Missing source channel attribute for char device");
+        if (strspn(source->channel,
+                   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") !=
             strlen(source->channel))
-            return fail(err, VIR_ERR_INTERNAL_ERROR, "Invalid character in source channel for char device");
+            return fail(err, VIR_ERR_INTERNAL_ERROR,
+                        "Invalid character in source channel for char device");
         return true;
     default:
         return true;
@@ -236,7 +250,8 @@ is_made_path(const char *path, const char *target)
         return false;
     for (folder = slash; folder > path && folder[-1] != '/'; folder--)
         ;
-    return folder > path && g_str_has_prefix(folder, "domain-") && slash - folder > (int)strlen("domain-");
+    return folder > path && g_str_has_prefix(folder, "domain-") &&
+           slash - folder > (int)strlen("domain-");
 }
 
 /* The agent's socket is named at start; a reconnect has nobody to reach there. */
@@ -245,12 +260,14 @@ drop_made_path(Channel *channel, GError **err)
 {
     const ChardevSource *source = channel->chardev.n_sources ? channel->chardev.sources[0] : NULL;
 
-    if (channel->type != CHARDEV_TYPE_UNIX || channel->target.type != CHANNEL_TARGET_TYPE_VIRTIO || !source)
+    if (channel->type != CHARDEV_TYPE_UNIX || channel->target.type != CHANNEL_TARGET_TYPE_VIRTIO ||
+        !source)
         return true;
     if (source->path && !is_made_path(source->path, channel->target.name))
         return true;
     if (source->reconnect && source->reconnect->enabled)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "chardev reconnect is possible only for connect mode");
+        return fail(err, VIR_ERR_INTERNAL_ERROR,
+                    "chardev reconnect is possible only for connect mode");
     drop_sources(&channel->chardev);
     return true;
 }
@@ -264,7 +281,8 @@ channel_fill_defaults(Channel *channel, GError **err)
         return fail(err, VIR_ERR_XML_ERROR, "target type must be specified for channel device");
     if (channel->target.type == CHANNEL_TARGET_TYPE_GUESTFWD) {
         if (!channel->target.address)
-            return fail(err, VIR_ERR_XML_ERROR, "guestfwd channel does not define a target address");
+            return fail(err, VIR_ERR_XML_ERROR,
+                        "guestfwd channel does not define a target address");
         if (!channel->target.has_port)
             return fail(err, VIR_ERR_XML_ERROR, "guestfwd channel does not define a target port");
     }
@@ -280,20 +298,20 @@ redirdev_fill_defaults(Redirdev *redirdev, GError **err)
 }
 
 /* Ports that were not given follow the highest one so far. */
-#define FILL_PORTS(list, n, port, has_port)                                                                            \
-    G_STMT_START                                                                                                      \
-    {                                                                                                                 \
-        for (gsize i_ = 0; i_ < (n); i_++) {                                                                          \
-            int max_ = -1;                                                                                            \
-            if ((list)[i_]->has_port && (list)[i_]->port >= 0)                                                        \
-                continue;                                                                                             \
-            for (gsize j_ = 0; j_ < (n); j_++)                                                                        \
-                if ((list)[j_]->has_port)                                                                             \
-                    max_ = MAX(max_, (list)[j_]->port);                                                                   \
-            (list)[i_]->port = max_ + 1;                                                                              \
-            (list)[i_]->has_port = true;                                                                              \
-        }                                                                                                             \
-    }                                                                                                                 \
+#define FILL_PORTS(list, n, port, has_port)                    \
+    G_STMT_START                                               \
+    {                                                          \
+        for (gsize i_ = 0; i_ < (n); i_++) {                   \
+            int max_ = -1;                                     \
+            if ((list)[i_]->has_port && (list)[i_]->port >= 0) \
+                continue;                                      \
+            for (gsize j_ = 0; j_ < (n); j_++)                 \
+                if ((list)[j_]->has_port)                      \
+                    max_ = MAX(max_, (list)[j_]->port);        \
+            (list)[i_]->port = max_ + 1;                       \
+            (list)[i_]->has_port = true;                       \
+        }                                                      \
+    }                                                          \
     G_STMT_END
 
 bool
@@ -309,7 +327,8 @@ domain_fill_chardev_ports(Domain *dom, GError **err)
         if (!console->target_type && dom->os.type == OS_TYPE_HVM)
             console->target_type = CONSOLE_TARGET_TYPE_SERIAL;
         if (i > 0 && console->target_type == CONSOLE_TARGET_TYPE_SERIAL)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Only the first console can be a serial port");
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "Only the first console can be a serial port");
     }
     return true;
 }
@@ -339,8 +358,8 @@ static bool
 shows_as_console(SerialTargetType type)
 {
     return type == SERIAL_TARGET_TYPE_UNSET || type == SERIAL_TARGET_TYPE_ISA_SERIAL ||
-           type == SERIAL_TARGET_TYPE_SPAPR_VIO_SERIAL || type == SERIAL_TARGET_TYPE_SYSTEM_SERIAL ||
-           type == SERIAL_TARGET_TYPE_SCLP_SERIAL;
+           type == SERIAL_TARGET_TYPE_SPAPR_VIO_SERIAL ||
+           type == SERIAL_TARGET_TYPE_SYSTEM_SERIAL || type == SERIAL_TARGET_TYPE_SCLP_SERIAL;
 }
 
 static Serial *
@@ -365,11 +384,13 @@ domain_fill_consoles(Domain *dom, GError **err)
 {
     if (dom->os.type != OS_TYPE_HVM)
         return true;
-    if (dom->n_consoles && dom->consoles[0]->target_type == CONSOLE_TARGET_TYPE_SERIAL && !dom->n_serials) {
+    if (dom->n_consoles && dom->consoles[0]->target_type == CONSOLE_TARGET_TYPE_SERIAL &&
+        !dom->n_serials) {
         Serial *serial = serial_from_console(dom->consoles[0]);
 
         list_append(dom->serials, dom->n_serials, serial);
-    } else if (!dom->n_consoles && dom->n_serials && shows_as_console(dom->serials[0]->target.type)) {
+    } else if (!dom->n_consoles && dom->n_serials &&
+               shows_as_console(dom->serials[0]->target.type)) {
         Console *console = console_new();
 
         console->type = dom->serials[0]->type;

@@ -17,16 +17,17 @@ check_disks(const Domain *dom, GError **err)
             return false;
         for (gsize j = 0; j < i; j++)
             if (strcmp(dom->disks[j]->target.dev, disk->target.dev) == 0)
-                return fail(err, VIR_ERR_XML_ERROR, "target '%s' duplicated for disk sources '%s' and '%s'", disk->target.dev,
-                            disk_source_path(dom->disks[j]->type, &dom->disks[j]->source),
-                            disk_source_path(disk->type, &disk->source));
+                return fail(
+                    err, VIR_ERR_XML_ERROR, "target '%s' duplicated for disk sources '%s' and '%s'",
+                    disk->target.dev, disk_source_path(dom->disks[j]->type, &dom->disks[j]->source),
+                    disk_source_path(disk->type, &disk->source));
     }
     return true;
 }
 
-#define CHECK_CHARDEVS(list, n)                                                                                       \
-    for (gsize i = 0; i < (n); i++)                                                                                   \
-        if (!chardev_check_valid(&(list)[i]->chardev, (list)[i]->type, err))                                          \
+#define CHECK_CHARDEVS(list, n)                                              \
+    for (gsize i = 0; i < (n); i++)                                          \
+        if (!chardev_check_valid(&(list)[i]->chardev, (list)[i]->type, err)) \
             return false;
 
 static bool
@@ -41,7 +42,8 @@ check_chardevs(const Domain *dom, GError **err)
 
         /* a port of the guest's agent gets its socket at start */
         if (channel->type == CHARDEV_TYPE_UNIX &&
-            (channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO || channel->target.type == CHANNEL_TARGET_TYPE_XEN))
+            (channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO ||
+             channel->target.type == CHANNEL_TARGET_TYPE_XEN))
             continue;
         if (!chardev_check_valid(&channel->chardev, channel->type, err))
             return false;
@@ -63,7 +65,8 @@ check_videos(const Domain *dom, GError **err)
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                         "a 'none' video type must be the only video device defined for the domain");
         if (video->model.type == VIDEO_TYPE_RAMFB && video->info.address.kind)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "address not supported for video type ramfb");
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "address not supported for video type ramfb");
     }
     return true;
 }
@@ -74,7 +77,8 @@ check_audios(const Domain *dom, GError **err)
     for (gsize i = 0; i < dom->n_audios; i++)
         for (gsize j = 0; j < i; j++)
             if (dom->audios[i]->id == dom->audios[j]->id)
-                return fail(err, VIR_ERR_XML_ERROR, "audio device with ID '%u' already exists", dom->audios[i]->id);
+                return fail(err, VIR_ERR_XML_ERROR, "audio device with ID '%u' already exists",
+                            dom->audios[i]->id);
     return true;
 }
 
@@ -90,9 +94,12 @@ check_one_info(Domain *dom, const DomainDevice *device, void *data, GError **err
     const DeviceInfo *info = device->info;
 
     if (info && info->boot && !g_hash_table_add(seen->orders, GUINT_TO_POINTER(info->boot->order)))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "boot order '%u' used for more than one device", info->boot->order);
-    if (info && alias_is_users(info->alias_name) && !g_hash_table_add(seen->aliases, info->alias_name))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "non unique alias detected: %s", info->alias_name);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "boot order '%u' used for more than one device", info->boot->order);
+    if (info && alias_is_users(info->alias_name) &&
+        !g_hash_table_add(seen->aliases, info->alias_name))
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "non unique alias detected: %s",
+                    info->alias_name);
     return true;
 }
 
@@ -111,15 +118,16 @@ check_seclabels(const Domain *dom, GError **err)
 {
     for (gsize i = 0; i < dom->n_seclabels && dom->n_seclabels > 1; i++)
         if (!dom->seclabels[i]->model)
-            return fail(err, VIR_ERR_XML_ERROR, "missing security model when using multiple labels");
+            return fail(err, VIR_ERR_XML_ERROR,
+                        "missing security model when using multiple labels");
     return true;
 }
 
 bool
 domain_check_all(const Domain *dom, const ModelRules *rules, GError **err)
 {
-    if (!check_disks(dom, err) || !check_chardevs(dom, err) || !check_videos(dom, err) || !check_audios(dom, err) ||
-        !check_seclabels(dom, err) || !domain_check_memory(dom, err))
+    if (!check_disks(dom, err) || !check_chardevs(dom, err) || !check_videos(dom, err) ||
+        !check_audios(dom, err) || !check_seclabels(dom, err) || !domain_check_memory(dom, err))
         return false;
     for (gsize i = 0; i < dom->n_hostdevs; i++)
         if (!hostdev_check_valid(dom->hostdevs[i], dom, err))

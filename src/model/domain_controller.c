@@ -25,8 +25,8 @@ place_of(Controller *const *list, gsize n, const Controller *controller)
         if (there->has_index && there->index > controller->index) {
             place = i;
             found = true;
-        } else if (there->has_index && there->index == controller->index && !controller->info.has_master_startport &&
-                   there->info.has_master_startport) {
+        } else if (there->has_index && there->index == controller->index &&
+                   !controller->info.has_master_startport && there->info.has_master_startport) {
             place = i;
             found = true;
         } else if (!found) {
@@ -41,7 +41,8 @@ static bool
 is_companion(const Controller *controller)
 {
     return controller->type == CONTROLLER_TYPE_USB &&
-           (controller->model == CONTROLLER_MODEL_ICH9_UHCI1 || controller->model == CONTROLLER_MODEL_ICH9_UHCI2 ||
+           (controller->model == CONTROLLER_MODEL_ICH9_UHCI1 ||
+            controller->model == CONTROLLER_MODEL_ICH9_UHCI2 ||
             controller->model == CONTROLLER_MODEL_ICH9_UHCI3);
 }
 
@@ -93,13 +94,15 @@ find_master(const Domain *dom, const Controller *companion, guint *index)
         const Controller *ehci = dom->controllers[i];
         bool taken = false;
 
-        if (ehci->type != CONTROLLER_TYPE_USB || ehci->model != CONTROLLER_MODEL_ICH9_EHCI1 || !ehci->has_index)
+        if (ehci->type != CONTROLLER_TYPE_USB || ehci->model != CONTROLLER_MODEL_ICH9_EHCI1 ||
+            !ehci->has_index)
             continue;
         for (gsize j = 0; j < dom->n_controllers; j++) {
             const Controller *other = dom->controllers[j];
 
-            taken = taken || (other != companion && other->type == CONTROLLER_TYPE_USB && other->model == companion->model &&
-                              other->has_index && other->index == ehci->index);
+            taken = taken || (other != companion && other->type == CONTROLLER_TYPE_USB &&
+                              other->model == companion->model && other->has_index &&
+                              other->index == ehci->index);
         }
         if (!taken) {
             *index = ehci->index;
@@ -138,7 +141,8 @@ prune_by_type(Controller *controller)
 {
     if (controller->type != CONTROLLER_TYPE_VIRTIO_SERIAL)
         controller->has_vectors = false;
-    if (controller->type != CONTROLLER_TYPE_VIRTIO_SERIAL && controller->type != CONTROLLER_TYPE_USB)
+    if (controller->type != CONTROLLER_TYPE_VIRTIO_SERIAL &&
+        controller->type != CONTROLLER_TYPE_USB)
         controller->has_ports = false;
     if (controller->type != CONTROLLER_TYPE_PCI) {
         controller->model_name = PCI_CONTROLLER_NAME_UNSET;
@@ -147,17 +151,21 @@ prune_by_type(Controller *controller)
 }
 
 bool
-controller_fill_defaults(Controller *controller, Domain *dom, const DomainFillHost *host, GError **err)
+controller_fill_defaults(Controller *controller, Domain *dom, const DomainFillHost *host,
+                         GError **err)
 {
     prune_by_type(controller);
     if (controller->model == CONTROLLER_MODEL_DEFAULT)
         controller->model = CONTROLLER_MODEL_UNSET;
-    if (controller->type == CONTROLLER_TYPE_PCI && (controller->model == CONTROLLER_MODEL_PCI_ROOT ||
-                                                    controller->model == CONTROLLER_MODEL_PCIE_ROOT)) {
+    if (controller->type == CONTROLLER_TYPE_PCI &&
+        (controller->model == CONTROLLER_MODEL_PCI_ROOT ||
+         controller->model == CONTROLLER_MODEL_PCIE_ROOT)) {
         if (controller->info.address.kind)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "pci-root and pcie-root controllers should not have an address");
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "pci-root and pcie-root controllers should not have an address");
         if (controller->index != 0)
-            return fail(err, VIR_ERR_XML_ERROR, "pci-root and pcie-root controllers should have index 0");
+            return fail(err, VIR_ERR_XML_ERROR,
+                        "pci-root and pcie-root controllers should have index 0");
     }
     if (!host)
         return true;
@@ -207,7 +215,8 @@ ensure_up_to(Domain *dom, ControllerType type, int max)
 {
     for (int i = 0; i <= max; i++)
         domain_ensure_controller(dom, type, i,
-                                 type == CONTROLLER_TYPE_SCSI ? first_scsi_model(dom) : CONTROLLER_MODEL_UNSET);
+                                 type == CONTROLLER_TYPE_SCSI ? first_scsi_model(dom)
+                                                              : CONTROLLER_MODEL_UNSET);
 }
 
 static void
@@ -227,7 +236,8 @@ ensure_for_disks(Domain *dom, ControllerType type)
 static void
 ensure_for_port(Domain *dom, const DeviceAddress *address)
 {
-    guint index = address->kind == ADDRESS_TYPE_VIRTIO_SERIAL ? address->virtio_serial->controller : 0;
+    guint index =
+        address->kind == ADDRESS_TYPE_VIRTIO_SERIAL ? address->virtio_serial->controller : 0;
 
     domain_ensure_controller(dom, CONTROLLER_TYPE_VIRTIO_SERIAL, index, CONTROLLER_MODEL_UNSET);
 }
@@ -267,20 +277,22 @@ is_scsi_hostdev(const Hostdev *hostdev)
 }
 
 static bool
-drive_taken(const Domain *dom, const Hostdev *self, guint controller, guint bus, guint target, guint unit)
+drive_taken(const Domain *dom, const Hostdev *self, guint controller, guint bus, guint target,
+            guint unit)
 {
     for (gsize i = 0; i < dom->n_disks; i++) {
         const DriveAddress *there = device_info_drive(&dom->disks[i]->info);
 
-        if (there && dom->disks[i]->target.bus == DISK_BUS_SCSI && there->controller == controller && there->bus == bus &&
-            there->target == target && there->unit == unit)
+        if (there && dom->disks[i]->target.bus == DISK_BUS_SCSI &&
+            there->controller == controller && there->bus == bus && there->target == target &&
+            there->unit == unit)
             return true;
     }
     for (gsize i = 0; i < dom->n_hostdevs; i++) {
         const DriveAddress *there = device_info_drive(&dom->hostdevs[i]->info);
 
-        if (there && dom->hostdevs[i] != self && there->controller == controller && there->bus == bus &&
-            there->target == target && there->unit == unit)
+        if (there && dom->hostdevs[i] != self && there->controller == controller &&
+            there->bus == bus && there->target == target && there->unit == unit)
             return true;
     }
     return false;
@@ -294,7 +306,8 @@ place_scsi_hostdev(Domain *dom, Hostdev *hostdev)
     device_info_set_kind(&hostdev->info, ADDRESS_TYPE_DRIVE);
     address = hostdev->info.address.drive;
     while (drive_taken(dom, hostdev, address->controller, 0, 0, address->unit)) {
-        const Controller *scsi = domain_find_controller(dom, CONTROLLER_TYPE_SCSI, address->controller);
+        const Controller *scsi =
+            domain_find_controller(dom, CONTROLLER_TYPE_SCSI, address->controller);
         guint last = scsi && scsi->model == CONTROLLER_MODEL_VIRTIO_SCSI ? 16383 : 6;
 
         if (address->unit++ >= last) {
@@ -326,8 +339,8 @@ static bool
 fill_added(Domain *dom, gsize first, GError **err)
 {
     for (gsize i = first; i < dom->n_controllers; i++)
-        if (dom->controllers[i]->type == CONTROLLER_TYPE_SCSI && !dom->controllers[i]->model && dom->os.machine &&
-            domain_is_x86(dom))
+        if (dom->controllers[i]->type == CONTROLLER_TYPE_SCSI && !dom->controllers[i]->model &&
+            dom->os.machine && domain_is_x86(dom))
             dom->controllers[i]->model = CONTROLLER_MODEL_LSILOGIC;
     return true;
 }
@@ -360,14 +373,16 @@ domain_check_controllers(const Domain *dom, GError **err)
             n_usb++;
             usb_off = usb_off || controller->model == CONTROLLER_MODEL_NONE;
             if (usb_off && n_usb > 1)
-                return fail(err, VIR_ERR_XML_DETAIL, "Can't add another USB controller: USB is disabled for this domain");
+                return fail(err, VIR_ERR_XML_DETAIL,
+                            "Can't add another USB controller: USB is disabled for this domain");
             if (controller->info.has_master_startport)
                 continue;
         }
         for (gsize j = 0; j < i; j++) {
             const Controller *other = dom->controllers[j];
 
-            if (other->type == controller->type && other->index == controller->index && !other->info.has_master_startport)
+            if (other->type == controller->type && other->index == controller->index &&
+                !other->info.has_master_startport)
                 return fail(err, VIR_ERR_XML_ERROR, "Multiple '%s' controllers with index '%u'",
                             controller_type_to_string(controller->type), controller->index);
         }

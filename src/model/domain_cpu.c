@@ -91,7 +91,8 @@ fill_features(Cpu *cpu, GError **err)
         if (!feature->policy)
             feature->policy = CPU_FEATURE_POLICY_REQUIRE;
         if (!g_hash_table_add(seen, feature->name))
-            return fail(err, VIR_ERR_XML_ERROR, "CPU feature '%s' specified more than once", feature->name);
+            return fail(err, VIR_ERR_XML_ERROR, "CPU feature '%s' specified more than once",
+                        feature->name);
     }
     return true;
 }

@@ -58,8 +58,10 @@ has_root_bus(Domain *dom, ControllerModel wanted, GError **err)
     if (root->model == wanted)
         return true;
     return fail(err, VIR_ERR_XML_ERROR,
-                "The PCI controller with index='0' must be model='%s' for this machine type, but model='%s' was found instead",
-                controller_model_to_string(wanted), root->model ? controller_model_to_string(root->model) : "default");
+                "The PCI controller with index='0' must be model='%s' for this machine type, but "
+                "model='%s' was found instead",
+                controller_model_to_string(wanted),
+                root->model ? controller_model_to_string(root->model) : "default");
 }
 
 bool

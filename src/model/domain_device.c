@@ -55,28 +55,29 @@ console_mirrors_serial(const Domain *dom, gsize index)
     const Console *console = dom->consoles[index];
 
     return index == 0 && dom->n_serials > 0 && dom->os.type == OS_TYPE_HVM &&
-           (console->target_type == CONSOLE_TARGET_TYPE_SERIAL || console->target_type == CONSOLE_TARGET_TYPE_UNSET);
+           (console->target_type == CONSOLE_TARGET_TYPE_SERIAL ||
+            console->target_type == CONSOLE_TARGET_TYPE_UNSET);
 }
 
-#define VISIT(KIND, pointer, info_pointer, i)                                                                         \
-    G_STMT_START                                                                                                      \
-    {                                                                                                                 \
-        DomainDevice device_ = {DOMAIN_DEVICE_##KIND, (pointer), (info_pointer), (i)};                                \
-        if (!fn(dom, &device_, data, err))                                                                            \
-            return false;                                                                                             \
-    }                                                                                                                 \
+#define VISIT(KIND, pointer, info_pointer, i)                                          \
+    G_STMT_START                                                                       \
+    {                                                                                  \
+        DomainDevice device_ = {DOMAIN_DEVICE_##KIND, (pointer), (info_pointer), (i)}; \
+        if (!fn(dom, &device_, data, err))                                             \
+            return false;                                                              \
+    }                                                                                  \
     G_STMT_END
 
-#define VISIT_LIST(KIND, list)                                                                                        \
-    for (gsize i = 0; i < dom->n_##list; i++)                                                                         \
+#define VISIT_LIST(KIND, list)                \
+    for (gsize i = 0; i < dom->n_##list; i++) \
     VISIT(KIND, dom->list[i], &dom->list[i]->info, i)
 
-#define VISIT_PLAIN(KIND, list)                                                                                       \
-    for (gsize i = 0; i < dom->n_##list; i++)                                                                         \
+#define VISIT_PLAIN(KIND, list)               \
+    for (gsize i = 0; i < dom->n_##list; i++) \
     VISIT(KIND, dom->list[i], NULL, i)
 
-#define VISIT_ONE(KIND, member)                                                                                       \
-    if (dom->member)                                                                                                  \
+#define VISIT_ONE(KIND, member) \
+    if (dom->member)            \
     VISIT(KIND, dom->member, &dom->member->info, 0)
 
 static bool
@@ -142,7 +143,8 @@ Controller *
 domain_find_controller(const Domain *dom, ControllerType type, guint index)
 {
     for (gsize i = 0; i < dom->n_controllers; i++)
-        if (dom->controllers[i]->type == type && dom->controllers[i]->has_index && dom->controllers[i]->index == index)
+        if (dom->controllers[i]->type == type && dom->controllers[i]->has_index &&
+            dom->controllers[i]->index == index)
             return dom->controllers[i];
     return NULL;
 }
@@ -183,13 +185,15 @@ domain_find_alias(Domain *dom, const char *alias, DomainDevice *found)
 static bool
 machine_is(const Domain *dom, const char *name, const char *prefix)
 {
-    return dom->os.machine && (strcmp(dom->os.machine, name) == 0 || g_str_has_prefix(dom->os.machine, prefix));
+    return dom->os.machine &&
+           (strcmp(dom->os.machine, name) == 0 || g_str_has_prefix(dom->os.machine, prefix));
 }
 
 bool
 domain_is_x86(const Domain *dom)
 {
-    return dom->os.arch && (strcmp(dom->os.arch, "x86_64") == 0 || strcmp(dom->os.arch, "i686") == 0);
+    return dom->os.arch &&
+           (strcmp(dom->os.arch, "x86_64") == 0 || strcmp(dom->os.arch, "i686") == 0);
 }
 
 bool
@@ -202,8 +206,8 @@ bool
 domain_is_i440fx(const Domain *dom)
 {
     /* Before 1.4 a versioned machine was called pc-0.15, pc-1.3 */
-    return domain_is_x86(dom) &&
-           (machine_is(dom, "pc", "pc-i440fx-") || machine_is(dom, "pc", "pc-0.") || machine_is(dom, "pc", "pc-1."));
+    return domain_is_x86(dom) && (machine_is(dom, "pc", "pc-i440fx-") ||
+                                  machine_is(dom, "pc", "pc-0.") || machine_is(dom, "pc", "pc-1."));
 }
 
 bool

@@ -11,16 +11,17 @@ static bool
 check_pci(const PciAddress *address, GError **err)
 {
     if (address->domain > 0xffff)
-        return error_set(err, VIR_FROM_NONE, VIR_ERR_XML_ERROR, "Invalid PCI address domain='0x%x', must be <= 0xFFFF",
-                         address->domain);
+        return error_set(err, VIR_FROM_NONE, VIR_ERR_XML_ERROR,
+                         "Invalid PCI address domain='0x%x', must be <= 0xFFFF", address->domain);
     if (address->bus > 0xff)
-        return error_set(err, VIR_FROM_NONE, VIR_ERR_XML_ERROR, "Invalid PCI address bus='0x%x', must be <= 0xFF", address->bus);
+        return error_set(err, VIR_FROM_NONE, VIR_ERR_XML_ERROR,
+                         "Invalid PCI address bus='0x%x', must be <= 0xFF", address->bus);
     if (address->slot > 0x1f)
-        return error_set(err, VIR_FROM_NONE, VIR_ERR_XML_ERROR, "Invalid PCI address slot='0x%x', must be <= 0x1F",
-                         address->slot);
+        return error_set(err, VIR_FROM_NONE, VIR_ERR_XML_ERROR,
+                         "Invalid PCI address slot='0x%x', must be <= 0x1F", address->slot);
     if (address->function > 7)
-        return error_set(err, VIR_FROM_NONE, VIR_ERR_XML_ERROR, "Invalid PCI address function=0x%x, must be <= 7",
-                         address->function);
+        return error_set(err, VIR_FROM_NONE, VIR_ERR_XML_ERROR,
+                         "Invalid PCI address function=0x%x, must be <= 7", address->function);
     return true;
 }
 
@@ -45,9 +46,10 @@ device_info_prints_alias(const DeviceInfo *info, ModelFormatFlags flags)
 bool
 filesystem_fill_defaults(Filesystem *fs, GError **err)
 {
-    bool is_shared = fs->type == FILESYSTEM_TYPE_MOUNT || fs->type == FILESYSTEM_TYPE_BIND || fs->type == FILESYSTEM_TYPE_FILE ||
-                     fs->type == FILESYSTEM_TYPE_BLOCK || fs->type == FILESYSTEM_TYPE_TEMPLATE ||
-                     fs->type == FILESYSTEM_TYPE_RAM || fs->type == FILESYSTEM_TYPE_VOLUME;
+    bool is_shared = fs->type == FILESYSTEM_TYPE_MOUNT || fs->type == FILESYSTEM_TYPE_BIND ||
+                     fs->type == FILESYSTEM_TYPE_FILE || fs->type == FILESYSTEM_TYPE_BLOCK ||
+                     fs->type == FILESYSTEM_TYPE_TEMPLATE || fs->type == FILESYSTEM_TYPE_RAM ||
+                     fs->type == FILESYSTEM_TYPE_VOLUME;
 
     if (!fs->target_dir)
         return fail(err, VIR_ERR_XML_ERROR, "no target specified for filesystem device");
@@ -68,13 +70,15 @@ bool
 smartcard_fill_defaults(Smartcard *smartcard, GError **err)
 {
     if (smartcard->mode == SMARTCARD_MODE_HOST_CERTIFICATES && smartcard->n_certificates != 3)
-        return fail(err, VIR_ERR_XML_ERROR, "host-certificates mode needs exactly three certificates");
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "host-certificates mode needs exactly three certificates");
     if (smartcard->mode != SMARTCARD_MODE_PASSTHROUGH) {
         smartcard->type = CHARDEV_TYPE_UNSET;
         return true;
     }
     if (!smartcard->type)
-        return fail(err, VIR_ERR_XML_ERROR, "passthrough mode requires a character device type attribute");
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "passthrough mode requires a character device type attribute");
     return chardev_fill_defaults(&smartcard->chardev, smartcard->type, err);
 }
 

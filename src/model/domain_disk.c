@@ -14,8 +14,8 @@ prune_chain(BackingStore *store)
         disk_source_prune(store->type, &store->source);
 }
 
-#define HIDE_DEFAULT(member, value)                                                                                    \
-    if ((member) == (value))                                                                                          \
+#define HIDE_DEFAULT(member, value) \
+    if ((member) == (value))        \
     (member) = 0
 
 /* `default` is what a missing attribute says. */
@@ -34,10 +34,10 @@ hide_defaults(Disk *disk)
 }
 
 static const guint default_ports[] = {
-    [NET_PROTOCOL_NBD] = 10809, [NET_PROTOCOL_SHEEPDOG] = 7000, [NET_PROTOCOL_GLUSTER] = 24007,
-    [NET_PROTOCOL_ISCSI] = 3260, [NET_PROTOCOL_HTTP] = 80,      [NET_PROTOCOL_HTTPS] = 443,
-    [NET_PROTOCOL_FTP] = 21,     [NET_PROTOCOL_FTPS] = 990,     [NET_PROTOCOL_TFTP] = 69,
-    [NET_PROTOCOL_SSH] = 22,     [NET_PROTOCOL_VXHS] = 9999,    [NET_PROTOCOL_NFS] = 0,
+    [NET_PROTOCOL_NBD] = 10809,  [NET_PROTOCOL_SHEEPDOG] = 7000, [NET_PROTOCOL_GLUSTER] = 24007,
+    [NET_PROTOCOL_ISCSI] = 3260, [NET_PROTOCOL_HTTP] = 80,       [NET_PROTOCOL_HTTPS] = 443,
+    [NET_PROTOCOL_FTP] = 21,     [NET_PROTOCOL_FTPS] = 990,      [NET_PROTOCOL_TFTP] = 69,
+    [NET_PROTOCOL_SSH] = 22,     [NET_PROTOCOL_VXHS] = 9999,     [NET_PROTOCOL_NFS] = 0,
 };
 
 static void
@@ -49,7 +49,8 @@ fill_ports(DiskSource *source)
         if (host->transport == HOST_TRANSPORT_TCP)
             host->transport = HOST_TRANSPORT_UNSET;
         if (host->transport == HOST_TRANSPORT_UNIX || (host->has_port && host->port) ||
-            source->protocol >= (int)G_N_ELEMENTS(default_ports) || !default_ports[source->protocol])
+            source->protocol >= (int)G_N_ELEMENTS(default_ports) ||
+            !default_ports[source->protocol])
             continue;
         host->port = default_ports[source->protocol];
         host->has_port = true;
@@ -67,13 +68,16 @@ fill_target(Disk *disk, GError **err)
         return path ? fail(err, VIR_ERR_NO_TARGET, "%s", path) : fail(err, VIR_ERR_NO_TARGET, NULL);
     }
     if (!target->bus)
-        target->bus = disk->device == DISK_DEVICE_FLOPPY ? DISK_BUS_FDC : disk_bus_from_target(target->dev);
+        target->bus =
+            disk->device == DISK_DEVICE_FLOPPY ? DISK_BUS_FDC : disk_bus_from_target(target->dev);
     if (!target->bus)
         target->bus = DISK_BUS_IDE;
     if (disk->device == DISK_DEVICE_FLOPPY && target->bus != DISK_BUS_FDC)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "Invalid bus type '%s' for floppy disk", disk_bus_to_string(target->bus));
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "Invalid bus type '%s' for floppy disk",
+                    disk_bus_to_string(target->bus));
     if (disk->device != DISK_DEVICE_FLOPPY && target->bus == DISK_BUS_FDC)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "Invalid bus type '%s' for disk", disk_bus_to_string(target->bus));
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "Invalid bus type '%s' for disk",
+                    disk_bus_to_string(target->bus));
     if (target->tray == DISK_TRAY_CLOSED)
         target->tray = DISK_TRAY_UNSET;
     return true;
@@ -83,9 +87,11 @@ static bool
 move_auth(Disk *disk, GError **err)
 {
     if (disk->auth && disk->source.auth)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "an <auth> definition already found for disk source");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "an <auth> definition already found for disk source");
     if (disk->encryption && disk->source.encryption)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "an <encryption> definition already found for disk source");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "an <encryption> definition already found for disk source");
     return true;
 }
 
@@ -95,7 +101,8 @@ fill_encryption(StorageEncryption *encryption, const DomainFillHost *host, GErro
     if (!encryption)
         return true;
     if (encryption->cipher || encryption->ivgen)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "supplying <cipher> for domain disk definition is unnecessary");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "supplying <cipher> for domain disk definition is unnecessary");
     if (host && !encryption->engine && encryption->format == ENCRYPTION_FORMAT_LUKS)
         encryption->engine = ENCRYPTION_ENGINE_QEMU;
     return true;
@@ -130,7 +137,8 @@ disk_fill_defaults(Disk *disk, Domain *dom, const DomainFillHost *host, GError *
     prune_chain(disk->backing_store);
     if (disk->mirror && disk->mirror->type)
         disk_source_prune(disk->mirror->type, &disk->mirror->source);
-    if (!fill_encryption(disk->encryption, host, err) || !fill_encryption(disk->source.encryption, host, err))
+    if (!fill_encryption(disk->encryption, host, err) ||
+        !fill_encryption(disk->source.encryption, host, err))
         return false;
     for (BackingStore *store = disk->backing_store; store; store = store->backing_store)
         if (!fill_encryption(store->source.encryption, host, err))
@@ -149,7 +157,8 @@ disk_fill_defaults(Disk *disk, Domain *dom, const DomainFillHost *host, GError *
 static bool
 bus_has_drives(DiskBus bus)
 {
-    return bus == DISK_BUS_IDE || bus == DISK_BUS_FDC || bus == DISK_BUS_SCSI || bus == DISK_BUS_SATA;
+    return bus == DISK_BUS_IDE || bus == DISK_BUS_FDC || bus == DISK_BUS_SCSI ||
+           bus == DISK_BUS_SATA;
 }
 
 static void
@@ -182,8 +191,9 @@ taken_by_hostdev(const Domain *dom, const DriveAddress *address)
     for (gsize i = 0; i < dom->n_hostdevs; i++) {
         const DriveAddress *there = device_info_drive(&dom->hostdevs[i]->info);
 
-        if (dom->hostdevs[i]->source.kind == HOSTDEV_TYPE_SCSI && there && there->controller == address->controller &&
-            there->bus == address->bus && there->target == address->target && there->unit == address->unit)
+        if (dom->hostdevs[i]->source.kind == HOSTDEV_TYPE_SCSI && there &&
+            there->controller == address->controller && there->bus == address->bus &&
+            there->target == address->target && there->unit == address->unit)
             return true;
     }
     return false;
@@ -199,15 +209,18 @@ disk_assign_drive_address(Disk *disk, Domain *dom, GError **err)
     if (!bus_has_drives(disk->target.bus))
         return true;
     if (index < 0)
-        return fail(err, VIR_ERR_XML_ERROR, "Unknown disk name '%s' and no address specified", disk->target.dev);
+        return fail(err, VIR_ERR_XML_ERROR, "Unknown disk name '%s' and no address specified",
+                    disk->target.dev);
     device_info_set_kind(&disk->info, ADDRESS_TYPE_DRIVE);
     address = disk->info.address.drive;
     place_by_index(disk->target.bus, index, address);
     if (disk->target.bus == DISK_BUS_SCSI && taken_by_hostdev(dom, address))
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                    "using disk target name '%s' conflicts with SCSI host device address controller='%u' bus='%u' target='%u' "
+                    "using disk target name '%s' conflicts with SCSI host device address "
+                    "controller='%u' bus='%u' target='%u' "
                     "unit='%u",
-                    disk->target.dev, address->controller, address->bus, address->target, address->unit);
+                    disk->target.dev, address->controller, address->bus, address->target,
+                    address->unit);
     return true;
 }
 
@@ -253,9 +266,12 @@ check_address_kind(const Disk *disk, GError **err)
 {
     AddressType kind = disk->info.address.kind;
 
-    if (bus_has_drives(disk->target.bus) && kind != ADDRESS_TYPE_DRIVE && kind != ADDRESS_TYPE_UNSET)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Invalid address type '%s' for the disk '%s' with the bus type '%s'",
-                    address_type_to_string(kind), disk->target.dev, disk_bus_to_string(disk->target.bus));
+    if (bus_has_drives(disk->target.bus) && kind != ADDRESS_TYPE_DRIVE &&
+        kind != ADDRESS_TYPE_UNSET)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "Invalid address type '%s' for the disk '%s' with the bus type '%s'",
+                    address_type_to_string(kind), disk->target.dev,
+                    disk_bus_to_string(disk->target.bus));
     return true;
 }
 
@@ -280,17 +296,20 @@ check_tuning(const Disk *disk, GError **err)
         return true;
     if ((tune->total_bytes_sec && (tune->read_bytes_sec || tune->write_bytes_sec)) ||
         (tune->total_iops_sec && (tune->read_iops_sec || tune->write_iops_sec)))
-        return fail(err, VIR_ERR_XML_ERROR, "total and read/write bytes_sec cannot be set at the same time");
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "total and read/write bytes_sec cannot be set at the same time");
     return true;
 }
 
 bool
 disk_check_valid(const Disk *disk, GError **err)
 {
-    if (disk->device == DISK_DEVICE_LUN && disk->type != STORAGE_TYPE_BLOCK && disk->type != STORAGE_TYPE_NETWORK &&
-        !(disk->type == STORAGE_TYPE_VOLUME))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk device='lun' is only valid for block type disk source");
+    if (disk->device == DISK_DEVICE_LUN && disk->type != STORAGE_TYPE_BLOCK &&
+        disk->type != STORAGE_TYPE_NETWORK && !(disk->type == STORAGE_TYPE_VOLUME))
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk device='lun' is only valid for block type disk source");
     if (disk->source.reservations && disk->device != DISK_DEVICE_LUN)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "<reservations/> allowed only for lun devices");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "<reservations/> allowed only for lun devices");
     return check_address_kind(disk, err) && check_identity(disk, err) && check_tuning(disk, err);
 }

@@ -50,7 +50,8 @@ fill_first_listen(Graphics *graphics, GError **err)
             listen->address = g_strdup(graphics->listen);
         else if (strcmp(listen->address, graphics->listen) != 0)
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "graphics 'listen' attribute '%s' must match 'address' attribute of first listen element (found '%s')",
+                        "graphics 'listen' attribute '%s' must match 'address' attribute of first "
+                        "listen element (found '%s')",
                         graphics->listen, listen->address);
     }
     if (graphics->socket && listen->type == GRAPHICS_LISTEN_TYPE_SOCKET && !listen->socket)
@@ -67,8 +68,10 @@ fill_listens(Graphics *graphics, GError **err)
         if (!listen->type)
             listen->type = GRAPHICS_LISTEN_TYPE_ADDRESS;
         if (listen->type == GRAPHICS_LISTEN_TYPE_NETWORK && !listen->network)
-            return fail(err, VIR_ERR_XML_ERROR, "'network' attribute is required for listen type 'network'");
-        if (listen->type != GRAPHICS_LISTEN_TYPE_ADDRESS && listen->type != GRAPHICS_LISTEN_TYPE_NETWORK)
+            return fail(err, VIR_ERR_XML_ERROR,
+                        "'network' attribute is required for listen type 'network'");
+        if (listen->type != GRAPHICS_LISTEN_TYPE_ADDRESS &&
+            listen->type != GRAPHICS_LISTEN_TYPE_NETWORK)
             g_clear_pointer(&listen->address, g_free);
         if (listen->type != GRAPHICS_LISTEN_TYPE_NETWORK)
             g_clear_pointer(&listen->network, g_free);
@@ -131,9 +134,12 @@ graphics_fill_defaults(Graphics *graphics, GError **err)
     if (graphics->type == GRAPHICS_TYPE_SPICE)
         fill_spice_listen(graphics);
     first = graphics->listens[0];
-    set_string(&graphics->listen, first->type == GRAPHICS_LISTEN_TYPE_ADDRESS ? first->address : NULL);
+    set_string(&graphics->listen,
+               first->type == GRAPHICS_LISTEN_TYPE_ADDRESS ? first->address : NULL);
     set_string(&graphics->socket,
-               first->type == GRAPHICS_LISTEN_TYPE_SOCKET && graphics->type == GRAPHICS_TYPE_VNC ? first->socket : NULL);
+               first->type == GRAPHICS_LISTEN_TYPE_SOCKET && graphics->type == GRAPHICS_TYPE_VNC
+                   ? first->socket
+                   : NULL);
     if (first->type == GRAPHICS_LISTEN_TYPE_SOCKET || first->type == GRAPHICS_LISTEN_TYPE_NONE) {
         graphics->has_port = graphics->has_tls_port = false;
         graphics->autoport = TRISTATE_UNSET;
@@ -261,7 +267,8 @@ fill_primary(Domain *dom, GError **err)
         if (dom->videos[i]->model.primary != TRISTATE_YES)
             continue;
         if (primary < dom->n_videos)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Only one primary video device is supported");
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "Only one primary video device is supported");
         primary = i;
     }
     if (primary == dom->n_videos)
@@ -337,11 +344,15 @@ input_fill_defaults(Input *input, const Domain *dom, GError **err)
     if (input->bus)
         return true;
     if (dom->os.type == OS_TYPE_HVM)
-        input->bus = (input->type == INPUT_TYPE_MOUSE || input->type == INPUT_TYPE_KEYBOARD) && domain_is_x86(dom) ? INPUT_BUS_PS2
-                     : input->type == INPUT_TYPE_PASSTHROUGH                                                      ? INPUT_BUS_VIRTIO
-                                                                                                                  : INPUT_BUS_USB;
+        input->bus = (input->type == INPUT_TYPE_MOUSE || input->type == INPUT_TYPE_KEYBOARD) &&
+                             domain_is_x86(dom)
+                         ? INPUT_BUS_PS2
+                     : input->type == INPUT_TYPE_PASSTHROUGH ? INPUT_BUS_VIRTIO
+                                                             : INPUT_BUS_USB;
     else
-        input->bus = dom->os.type == OS_TYPE_XEN || dom->os.type == OS_TYPE_XENPVH ? INPUT_BUS_XEN : INPUT_BUS_PARALLELS;
+        input->bus = dom->os.type == OS_TYPE_XEN || dom->os.type == OS_TYPE_XENPVH
+                         ? INPUT_BUS_XEN
+                         : INPUT_BUS_PARALLELS;
     return true;
 }
 

@@ -67,7 +67,8 @@ typedef struct {
 
 /* What each device fills in about itself; a hot-plugged one goes through here too. */
 bool
-domain_fill_device(Domain *dom, const DomainDevice *device, const DomainFillHost *host, GError **err)
+domain_fill_device(Domain *dom, const DomainDevice *device, const DomainFillHost *host,
+                   GError **err)
 {
     switch (device->kind) {
     case DOMAIN_DEVICE_DISK:
@@ -145,8 +146,9 @@ fill_before_devices(Domain *dom, const DomainFillHost *host, GError **err)
     for (gsize i = 0; i < dom->n_tpms; i++)
         if (!dom->tpms[i]->backend.type)
             return fail(err, VIR_ERR_XML_ERROR, "missing TPM device backend");
-    if (!domain_fill_os(dom, err) || !domain_fill_vcpus(dom, err) || !domain_fill_memory(dom, err) ||
-        !domain_fill_tuning(dom, err) || !domain_fill_chardev_ports(dom, err) || !domain_fill_consoles(dom, err))
+    if (!domain_fill_os(dom, err) || !domain_fill_vcpus(dom, err) ||
+        !domain_fill_memory(dom, err) || !domain_fill_tuning(dom, err) ||
+        !domain_fill_chardev_ports(dom, err) || !domain_fill_consoles(dom, err))
         return false;
     if (dom->redirfilter && !redirfilter_fill_defaults(dom->redirfilter, err))
         return false;
@@ -161,8 +163,8 @@ static bool
 fill_after_devices(Domain *dom, const DomainFillHost *host, GError **err)
 {
     domain_fill_boot(dom);
-    if (!domain_fill_inputs(dom, err) || !domain_fill_implicit_controllers(dom, err) || !domain_fill_videos(dom, host, err) ||
-        (host && !domain_fill_audio(dom, err)))
+    if (!domain_fill_inputs(dom, err) || !domain_fill_implicit_controllers(dom, err) ||
+        !domain_fill_videos(dom, host, err) || (host && !domain_fill_audio(dom, err)))
         return false;
     if (!domain_check_controllers(dom, err))
         return false;
@@ -181,7 +183,8 @@ domain_fill_all(Domain *dom, const ModelRules *rules, GError **err)
         return false;
     fill_lifecycle(dom);
     fill_clock(dom);
-    return fill_before_devices(dom, host, err) && fill_devices(dom, host, err) && fill_after_devices(dom, host, err);
+    return fill_before_devices(dom, host, err) && fill_devices(dom, host, err) &&
+           fill_after_devices(dom, host, err);
 }
 
 void
@@ -192,7 +195,8 @@ domain_arrange(Domain *dom)
 }
 
 Domain *
-domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host, GError **err)
+domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host,
+                    GError **err)
 {
     g_autoptr(Domain) dom = domain_parse(xml, flags, err);
 

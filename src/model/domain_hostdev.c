@@ -18,7 +18,8 @@ hostdev_fill_defaults(Hostdev *hostdev, Domain *dom, const DomainFillHost *host,
         hostdev->managed = TRISTATE_UNSET;
     if (hostdev->driver_name == HOSTDEV_DRIVER_NAME_DEFAULT)
         hostdev->driver_name = HOSTDEV_DRIVER_NAME_UNSET;
-    if (hostdev->source.kind == HOSTDEV_TYPE_MDEV && hostdev->model == HOSTDEV_MODEL_VFIO_PCI && !hostdev->display && host)
+    if (hostdev->source.kind == HOSTDEV_TYPE_MDEV && hostdev->model == HOSTDEV_MODEL_VFIO_PCI &&
+        !hostdev->display && host)
         hostdev->display = TRISTATE_OFF;
     return true;
 }
@@ -58,7 +59,8 @@ fill_filter_version(char **text, GError **err)
     }
     dot = strchr(*text, '.');
     digits = dot ? strspn(dot + 1, "0123456789") : 0;
-    if (!dot || digits < 1 || digits > 2 || dot[1 + digits] || strspn(*text, "0123456789") != (gsize)(dot - *text))
+    if (!dot || digits < 1 || digits > 2 || dot[1 + digits] ||
+        strspn(*text, "0123456789") != (gsize)(dot - *text))
         return fail(err, VIR_ERR_XML_ERROR, "Cannot parse USB device version %s", *text);
     if (digits == 1) {
         char *padded = g_strconcat(*text, "0", NULL);
@@ -75,8 +77,10 @@ redirfilter_fill_defaults(Redirfilter *filter, GError **err)
     for (gsize i = 0; i < filter->n_usbdevs; i++) {
         RedirfilterUsbdev *usbdev = filter->usbdevs[i];
 
-        if (!fill_filter_number(&usbdev->class, 0xff, err) || !fill_filter_number(&usbdev->vendor, 0xffff, err) ||
-            !fill_filter_number(&usbdev->product, 0xffff, err) || !fill_filter_version(&usbdev->version, err))
+        if (!fill_filter_number(&usbdev->class, 0xff, err) ||
+            !fill_filter_number(&usbdev->vendor, 0xffff, err) ||
+            !fill_filter_number(&usbdev->product, 0xffff, err) ||
+            !fill_filter_version(&usbdev->version, err))
             return false;
     }
     return true;
@@ -85,7 +89,8 @@ redirfilter_fill_defaults(Redirfilter *filter, GError **err)
 static bool
 same_pci(const HostPciAddress *a, const HostPciAddress *b)
 {
-    return a->domain == b->domain && a->bus == b->bus && a->slot == b->slot && a->function == b->function;
+    return a->domain == b->domain && a->bus == b->bus && a->slot == b->slot &&
+           a->function == b->function;
 }
 
 static bool
@@ -95,7 +100,8 @@ same_usb(const HostdevUsb *a, const HostdevUsb *b)
         return a->address.bus == b->address.bus && a->address.device == b->address.device;
     if (a->address.has_bus || b->address.has_bus)
         return false;
-    return a->has_vendor_id && b->has_vendor_id && a->vendor_id == b->vendor_id && a->product_id == b->product_id;
+    return a->has_vendor_id && b->has_vendor_id && a->vendor_id == b->vendor_id &&
+           a->product_id == b->product_id;
 }
 
 static bool
@@ -120,7 +126,8 @@ same_source(const HostdevSource *a, const HostdevSource *b)
     case HOSTDEV_TYPE_SCSI:
         return a->scsi && b->scsi && same_scsi(a->scsi, b->scsi);
     case HOSTDEV_TYPE_SCSI_HOST:
-        return a->scsi_host && b->scsi_host && g_strcmp0(a->scsi_host->wwpn, b->scsi_host->wwpn) == 0;
+        return a->scsi_host && b->scsi_host &&
+               g_strcmp0(a->scsi_host->wwpn, b->scsi_host->wwpn) == 0;
     case HOSTDEV_TYPE_MDEV:
         return a->mdev && b->mdev && memcmp(a->mdev->address_uuid, b->mdev->address_uuid, 16) == 0;
     default:
@@ -133,14 +140,17 @@ hostdev_check_valid(const Hostdev *hostdev, const Domain *dom, GError **err)
 {
     for (gsize i = 0; i < dom->n_hostdevs && dom->hostdevs[i] != hostdev; i++) {
         const Hostdev *other = dom->hostdevs[i];
-        const DriveAddress *here = device_info_drive(&hostdev->info), *there = device_info_drive(&other->info);
+        const DriveAddress *here = device_info_drive(&hostdev->info),
+                           *there = device_info_drive(&other->info);
 
         if (same_source(&other->source, &hostdev->source))
-            return fail(err, VIR_ERR_XML_ERROR, "Hostdev already exists in the domain configuration");
-        if (hostdev->source.kind == HOSTDEV_TYPE_SCSI && other->source.kind == HOSTDEV_TYPE_SCSI && here && there &&
-            drive_address_equal(here, there))
+            return fail(err, VIR_ERR_XML_ERROR,
+                        "Hostdev already exists in the domain configuration");
+        if (hostdev->source.kind == HOSTDEV_TYPE_SCSI && other->source.kind == HOSTDEV_TYPE_SCSI &&
+            here && there && drive_address_equal(here, there))
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "SCSI host address controller='%u' bus='%u' target='%u' unit='%u' in use by another SCSI host device",
+                        "SCSI host address controller='%u' bus='%u' target='%u' unit='%u' in use "
+                        "by another SCSI host device",
                         here->controller, here->bus, here->target, here->unit);
     }
     return true;

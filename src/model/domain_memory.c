@@ -29,7 +29,8 @@ order_cells(CpuNuma *numa, GError **err)
 
         if (id >= numa->n_cells || sorted[id])
             return fail(err, VIR_ERR_XML_ERROR,
-                        "Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous ranges or ranges not starting "
+                        "Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous "
+                        "ranges or ranges not starting "
                         "from 0 are not allowed");
         cell->id = id;
         cell->has_id = true;
@@ -49,11 +50,14 @@ fill_distances(CpuNuma *numa, GError **err)
             NumaSibling *sibling = numa->cells[i]->siblings[j];
 
             if (sibling->id >= n)
-                return fail(err, VIR_ERR_XML_ERROR, "'sibling_id %u' does not refer to a valid cell within NUMA 'cell id %zu'",
-                            sibling->id, i);
+                return fail(
+                    err, VIR_ERR_XML_ERROR,
+                    "'sibling_id %u' does not refer to a valid cell within NUMA 'cell id %zu'",
+                    sibling->id, i);
             if (sibling->value < 10 || sibling->value > 255)
                 return fail(err, VIR_ERR_XML_ERROR,
-                            "'value %u' is invalid for 'sibling id %u' under NUMA 'cell id %zu'", sibling->value, sibling->id, i);
+                            "'value %u' is invalid for 'sibling id %u' under NUMA 'cell id %zu'",
+                            sibling->value, sibling->id, i);
         }
     }
     return true;
@@ -148,7 +152,8 @@ fill_cells(Domain *dom, guint64 *sum_kib, GError **err)
             g_clear_pointer(&cell->cpus, bitmap_free);
         for (gsize j = 0; cell->cpus && j < i; j++)
             if (numa->cells[j]->cpus && bitmap_overlaps(cell->cpus, numa->cells[j]->cpus))
-                return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "NUMA cells %zu and %zu have overlapping vCPU ids", j, i);
+                return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                            "NUMA cells %zu and %zu have overlapping vCPU ids", j, i);
     }
     if (numa->n_cells)
         take_the_rest(dom);
@@ -167,13 +172,16 @@ domain_fill_memory(Domain *dom, GError **err)
         dom->memory.has_text = true;
     }
     if (!dom->memory.has_text || dom->memory.text == 0)
-        return fail(err, VIR_ERR_XML_ERROR, "Memory size must be specified via <memory> or in the <numa> configuration");
-    if (!dom->has_current_memory || dom->current_memory == 0 || dom->current_memory > dom->memory.text) {
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "Memory size must be specified via <memory> or in the <numa> configuration");
+    if (!dom->has_current_memory || dom->current_memory == 0 ||
+        dom->current_memory > dom->memory.text) {
         dom->current_memory = dom->memory.text;
         dom->has_current_memory = true;
     }
     if (dom->max_memory && dom->max_memory->text < dom->memory.text)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "maximum memory size must be equal or greater than the actual memory size");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "maximum memory size must be equal or greater than the actual memory size");
     return true;
 }
 
@@ -190,16 +198,20 @@ check_huge_pages(const Domain *dom, GError **err)
         if (page->nodeset && dom->cpu.numa.n_cells) {
             int last = bitmap_last(page->nodeset);
 
-            for (int node = bitmap_next(page->nodeset, -1); node >= 0 && last >= (int)dom->cpu.numa.n_cells;
+            for (int node = bitmap_next(page->nodeset, -1);
+                 node >= 0 && last >= (int)dom->cpu.numa.n_cells;
                  node = bitmap_next(page->nodeset, node))
                 if (node >= (int)dom->cpu.numa.n_cells)
                     return fail(err, VIR_ERR_XML_DETAIL, "hugepages: node %d not found", node);
             continue;
         }
         if (page->nodeset && bitmap_last(page->nodeset) > 0)
-            return fail(err, VIR_ERR_XML_DETAIL, "hugepages: node %d not found", bitmap_next(page->nodeset, 0));
+            return fail(err, VIR_ERR_XML_DETAIL, "hugepages: node %d not found",
+                        bitmap_next(page->nodeset, 0));
         if (master)
-            return fail(err, VIR_ERR_XML_DETAIL, "two master hugepages detected: %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT,
+            return fail(err, VIR_ERR_XML_DETAIL,
+                        "two master hugepages detected: %" G_GUINT64_FORMAT
+                        " and %" G_GUINT64_FORMAT,
                         MIN(master->size, page->size), MAX(master->size, page->size));
         master = page;
     }
@@ -230,7 +242,8 @@ fill_vcpu_entries(Domain *dom, GError **err)
         VcpuEntry *entry = dom->vcpu_entries[i];
 
         if (entry->id >= dom->vcpu.text)
-            return fail(err, VIR_ERR_XML_ERROR, "vcpu id %u is out of range of maximum vcpu count", entry->id);
+            return fail(err, VIR_ERR_XML_ERROR, "vcpu id %u is out of range of maximum vcpu count",
+                        entry->id);
         if (!entry->hotpluggable)
             entry->hotpluggable = entry->enabled ? TRISTATE_NO : TRISTATE_YES;
         if (!entry->enabled) {
@@ -259,7 +272,8 @@ domain_fill_vcpus(Domain *dom, GError **err)
     if (vcpu->text == 0)
         return fail(err, VIR_ERR_XML_ERROR, "maxvcpus must not be zero");
     if (vcpu->has_current && vcpu->current > vcpu->text)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "maxvcpus must not be less than current vcpus (%u < %u)", vcpu->text,
+        return fail(err, VIR_ERR_INTERNAL_ERROR,
+                    "maxvcpus must not be less than current vcpus (%u < %u)", vcpu->text,
                     vcpu->current);
     if (vcpu->has_current && vcpu->current == 0)
         return fail(err, VIR_ERR_XML_ERROR, "invalid current vcpus number '0'");
@@ -267,8 +281,8 @@ domain_fill_vcpus(Domain *dom, GError **err)
         vcpu->has_current = false;
     if (!vcpu->placement)
         vcpu->placement = VCPU_PLACEMENT_STATIC;
-    if (dom->numatune.memory.placement == NUMA_PLACEMENT_AUTO && !vcpu->cpuset && !dom->cputune.n_vcpupins &&
-        !dom->cputune.emulatorpin_cpuset)
+    if (dom->numatune.memory.placement == NUMA_PLACEMENT_AUTO && !vcpu->cpuset &&
+        !dom->cputune.n_vcpupins && !dom->cputune.emulatorpin_cpuset)
         vcpu->placement = VCPU_PLACEMENT_AUTO;
     if (vcpu->placement == VCPU_PLACEMENT_AUTO)
         g_clear_pointer(&vcpu->cpuset, bitmap_free);

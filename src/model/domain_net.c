@@ -22,7 +22,8 @@ fill_mac(Interface *net)
 static bool
 has_peer_address(NetType type)
 {
-    return type == NET_TYPE_SERVER || type == NET_TYPE_CLIENT || type == NET_TYPE_MCAST || type == NET_TYPE_UDP;
+    return type == NET_TYPE_SERVER || type == NET_TYPE_CLIENT || type == NET_TYPE_MCAST ||
+           type == NET_TYPE_UDP;
 }
 
 static void
@@ -65,15 +66,18 @@ fill_source(Interface *net, GError **err)
     switch (net->type) {
     case NET_TYPE_NETWORK:
         if (!source->network || !source->network[0])
-            return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR, "Missing required attribute 'network' in element 'source'");
+            return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR,
+                             "Missing required attribute 'network' in element 'source'");
         break;
     case NET_TYPE_BRIDGE:
         if (!source->bridge || !source->bridge[0])
-            return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR, "Missing required attribute 'bridge' in element 'source'");
+            return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR,
+                             "Missing required attribute 'bridge' in element 'source'");
         break;
     case NET_TYPE_DIRECT:
         if (!source->dev || !source->dev[0])
-            return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR, "Missing required attribute 'dev' in element 'source'");
+            return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR,
+                             "Missing required attribute 'dev' in element 'source'");
         if (!source->mode)
             source->mode = NET_SOURCE_MODE_VEPA;
         break;
@@ -82,13 +86,16 @@ fill_source(Interface *net, GError **err)
     case NET_TYPE_MCAST:
     case NET_TYPE_UDP:
         if (!source->has_port)
-            return fail(err, VIR_ERR_XML_ERROR, "No <source> 'port' attribute specified with socket interface");
+            return fail(err, VIR_ERR_XML_ERROR,
+                        "No <source> 'port' attribute specified with socket interface");
         if (!source->address && net->type != NET_TYPE_SERVER)
-            return fail(err, VIR_ERR_XML_ERROR, "No <source> 'address' attribute specified with socket interface");
+            return fail(err, VIR_ERR_XML_ERROR,
+                        "No <source> 'address' attribute specified with socket interface");
         break;
     case NET_TYPE_VHOSTUSER:
         if (!source->path)
-            return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR, "Missing required attribute 'path' in element 'source'");
+            return error_set(err, VIR_FROM_XML, VIR_ERR_XML_ERROR,
+                             "Missing required attribute 'path' in element 'source'");
         break;
     default:
         break;
@@ -112,7 +119,8 @@ fill_families(NetIp **ips, gsize n_ips, NetRoute **routes, gsize n_routes)
 static void
 drop_own_target(Interface *net)
 {
-    if (net->target_dev && (g_str_has_prefix(net->target_dev, "vnet") || g_str_has_prefix(net->target_dev, "macvtap") ||
+    if (net->target_dev && (g_str_has_prefix(net->target_dev, "vnet") ||
+                            g_str_has_prefix(net->target_dev, "macvtap") ||
                             g_str_has_prefix(net->target_dev, "macvlan")))
         g_clear_pointer(&net->target_dev, g_free);
 }
@@ -145,7 +153,8 @@ fill_virtual_port(Interface *net)
 static bool
 has_model_characters_only(const char *model)
 {
-    return strspn(model, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == strlen(model);
+    return strspn(model, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
+           strlen(model);
 }
 
 /* Only virtio cards have a back end to tune. */
@@ -154,7 +163,8 @@ prune_driver(Interface *net)
 {
     NetDriver *driver = &net->driver;
 
-    if (net->model_type && !g_str_has_prefix(net->model_type, "virtio") && net->type != NET_TYPE_HOSTDEV) {
+    if (net->model_type && !g_str_has_prefix(net->model_type, "virtio") &&
+        net->type != NET_TYPE_HOSTDEV) {
         NetDriver *empty = net_driver_new(), held = *driver;
 
         *driver = *empty;
@@ -186,7 +196,8 @@ interface_fill_defaults(Interface *net, Domain *dom, const DomainFillHost *host,
     prune_driver(net);
     if (net->has_coalesce_rx_frames_max && net->coalesce_rx_frames_max == 0)
         net->has_coalesce_rx_frames_max = false;
-    if (net->filterref && net->type != NET_TYPE_NETWORK && net->type != NET_TYPE_BRIDGE && net->type != NET_TYPE_ETHERNET)
+    if (net->filterref && net->type != NET_TYPE_NETWORK && net->type != NET_TYPE_BRIDGE &&
+        net->type != NET_TYPE_ETHERNET)
         g_clear_pointer(&net->filterref, net_filter_ref_free);
     fill_virtual_port(net);
     return true;
@@ -198,18 +209,21 @@ interface_check_valid(const Interface *net, const Domain *dom, GError **err)
     guint size = net->driver.has_rx_queue_size ? net->driver.rx_queue_size : 0;
 
     if (net->mac.address[0] & 1)
-        return fail(err, VIR_ERR_XML_ERROR, "expected unicast mac address, found multicast '%02x:%02x:%02x:%02x:%02x:%02x'",
-                    net->mac.address[0], net->mac.address[1], net->mac.address[2], net->mac.address[3], net->mac.address[4],
-                    net->mac.address[5]);
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "expected unicast mac address, found multicast '%02x:%02x:%02x:%02x:%02x:%02x'",
+                    net->mac.address[0], net->mac.address[1], net->mac.address[2],
+                    net->mac.address[3], net->mac.address[4], net->mac.address[5]);
     if (size & (size - 1))
-        return error_set(err, VIR_FROM_QEMU, VIR_ERR_CONFIG_UNSUPPORTED, "rx_queue_size has to be a power of two");
+        return error_set(err, VIR_FROM_QEMU, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "rx_queue_size has to be a power of two");
     return true;
 }
 
 bool
 interface_prints_target(const Interface *net, ModelFormatFlags flags)
 {
-    return !((flags & MODEL_FORMAT_INACTIVE) && net->target_dev && g_str_has_prefix(net->target_dev, "vnet"));
+    return !((flags & MODEL_FORMAT_INACTIVE) && net->target_dev &&
+             g_str_has_prefix(net->target_dev, "vnet"));
 }
 
 /* The driver of a host's device is printed before it, that of a card after its model. */

@@ -9,9 +9,12 @@
 #include "base/error.h"
 
 static const char *const bios_names[] = {"vendor", "version", "date", "release", NULL};
-static const char *const system_names[] = {"manufacturer", "product", "version", "serial", "uuid", "sku", "family", NULL};
-static const char *const board_names[] = {"manufacturer", "product", "version", "serial", "asset", "location", NULL};
-static const char *const chassis_names[] = {"manufacturer", "version", "serial", "asset", "sku", NULL};
+static const char *const system_names[] = {"manufacturer", "product", "version", "serial",
+                                           "uuid",         "sku",     "family",  NULL};
+static const char *const board_names[] = {"manufacturer", "product",  "version", "serial",
+                                          "asset",        "location", NULL};
+static const char *const chassis_names[] = {"manufacturer", "version", "serial",
+                                            "asset",        "sku",     NULL};
 
 /* SMBIOS has fixed fields: they are kept in their own order, unknown ones are dropped. */
 static void
@@ -42,8 +45,8 @@ date_is_valid(const char *date)
 {
     int month, day, year, end = 0;
 
-    return sscanf(date, "%2d/%2d/%4d%n", &month, &day, &year, &end) == 3 && !date[end] && month >= 1 && month <= 12 &&
-           day >= 1 && day <= 31 && (year < 100 || year >= 1900);
+    return sscanf(date, "%2d/%2d/%4d%n", &month, &day, &year, &end) == 3 && !date[end] &&
+           month >= 1 && month <= 12 && day >= 1 && day <= 31 && (year < 100 || year >= 1900);
 }
 
 static bool
@@ -58,9 +61,11 @@ fill_sysinfo(Domain *dom, GError **err)
         order_entries(&info->system_entries, &info->n_system_entries, system_names);
         order_entries(&info->chassis_entries, &info->n_chassis_entries, chassis_names);
         for (gsize j = 0; j < info->n_base_boards; j++)
-            order_entries(&info->base_boards[j]->entries, &info->base_boards[j]->n_entries, board_names);
+            order_entries(&info->base_boards[j]->entries, &info->base_boards[j]->n_entries,
+                          board_names);
         for (gsize j = 0; j < info->n_bios_entries; j++)
-            if (strcmp(info->bios_entries[j]->name, "date") == 0 && !date_is_valid(info->bios_entries[j]->text))
+            if (strcmp(info->bios_entries[j]->name, "date") == 0 &&
+                !date_is_valid(info->bios_entries[j]->text))
                 return fail(err, VIR_ERR_XML_DETAIL, "Invalid BIOS 'date' format");
     }
     return true;
@@ -74,9 +79,10 @@ fill_features(Features *features)
     if (features->hyperv.mode == HYPERV_MODE_UNSET) {
         const FeatureHyperv *hyperv = &features->hyperv;
 
-        if (hyperv->relaxed_state || hyperv->vapic_state || hyperv->spinlocks.state || hyperv->vpindex_state ||
-            hyperv->runtime_state || hyperv->synic_state || hyperv->stimer.state || hyperv->reset_state ||
-            hyperv->vendor_id.state || hyperv->frequencies_state || hyperv->reenlightenment_state || hyperv->tlbflush_state ||
+        if (hyperv->relaxed_state || hyperv->vapic_state || hyperv->spinlocks.state ||
+            hyperv->vpindex_state || hyperv->runtime_state || hyperv->synic_state ||
+            hyperv->stimer.state || hyperv->reset_state || hyperv->vendor_id.state ||
+            hyperv->frequencies_state || hyperv->reenlightenment_state || hyperv->tlbflush_state ||
             hyperv->ipi_state || hyperv->evmcs_state || hyperv->avic_state)
             features->hyperv.mode = HYPERV_MODE_CUSTOM;
     }
@@ -128,8 +134,8 @@ domain_fill_nvram(Domain *dom, const DomainFillHost *host)
 {
     Os *os = &dom->os;
 
-    if (!host->nvram_dir || os->firmware || os->loader.type != LOADER_TYPE_PFLASH || os->loader.readonly != TRISTATE_YES ||
-        os->loader.stateless == TRISTATE_YES)
+    if (!host->nvram_dir || os->firmware || os->loader.type != LOADER_TYPE_PFLASH ||
+        os->loader.readonly != TRISTATE_YES || os->loader.stateless == TRISTATE_YES)
         return;
     if (!os->nvram)
         os->nvram = os_nvram_new();
@@ -174,13 +180,17 @@ check_loader(const Os *os, GError **err)
 
     if (os->firmware) {
         if (loader->type || loader->text)
-            return fail(err, VIR_ERR_XML_DETAIL, "loader attribute 'type' cannot be specified when firmware autoselection is enabled");
+            return fail(err, VIR_ERR_XML_DETAIL,
+                        "loader attribute 'type' cannot be specified when firmware autoselection "
+                        "is enabled");
         if (loader->secure == TRISTATE_NO)
             return fail(err, VIR_ERR_XML_DETAIL,
-                        "loader attribute 'secure' cannot be specified when firmware autoselection is enabled");
+                        "loader attribute 'secure' cannot be specified when firmware autoselection "
+                        "is enabled");
         if (loader->readonly)
             return fail(err, VIR_ERR_XML_DETAIL,
-                        "loader attribute 'readonly' cannot be specified when firmware autoselection is enabled");
+                        "loader attribute 'readonly' cannot be specified when firmware "
+                        "autoselection is enabled");
         if (os->nvram && os->firmware != OS_FIRMWARE_EFI)
             return fail(err, VIR_ERR_XML_DETAIL, "firmware type '%s' does not support nvram",
                         os_firmware_to_string(os->firmware));
@@ -190,9 +200,12 @@ check_loader(const Os *os, GError **err)
     }
     if (os->n_firmware_features)
         return fail(err, VIR_ERR_XML_DETAIL,
-                    "cannot use feature-based firmware autoselection when firmware autoselection is disabled");
-    if ((os->nvram || loader->readonly || loader->secure || loader->type || loader->stateless) && !loader->text)
-        return fail(err, VIR_ERR_XML_DETAIL, "no loader path specified and firmware auto selection disabled");
+                    "cannot use feature-based firmware autoselection when firmware autoselection "
+                    "is disabled");
+    if ((os->nvram || loader->readonly || loader->secure || loader->type || loader->stateless) &&
+        !loader->text)
+        return fail(err, VIR_ERR_XML_DETAIL,
+                    "no loader path specified and firmware auto selection disabled");
     if ((os->nvram || loader->stateless == TRISTATE_NO) && loader->type != LOADER_TYPE_PFLASH)
         return fail(err, VIR_ERR_XML_DETAIL, "Only EFI firmware permits NVRAM");
     return true;
@@ -211,11 +224,14 @@ domain_check_os(const Domain *dom, GError **err)
     for (gsize i = 0; i < os->n_firmware_features; i++) {
         const OsFirmwareFeature *feature = os->firmware_features[i];
 
-        enrolled = enrolled || (feature->name == OS_FIRMWARE_FEATURE_NAME_ENROLLED_KEYS && feature->enabled);
-        secure_off = secure_off || (feature->name == OS_FIRMWARE_FEATURE_NAME_SECURE_BOOT && !feature->enabled);
+        enrolled = enrolled ||
+                   (feature->name == OS_FIRMWARE_FEATURE_NAME_ENROLLED_KEYS && feature->enabled);
+        secure_off = secure_off ||
+                     (feature->name == OS_FIRMWARE_FEATURE_NAME_SECURE_BOOT && !feature->enabled);
     }
     if (enrolled && secure_off)
         return fail(err, VIR_ERR_XML_DETAIL,
-                    "firmware feature 'enrolled-keys' cannot be enabled when firmware feature 'secure-boot' is disabled");
+                    "firmware feature 'enrolled-keys' cannot be enabled when firmware feature "
+                    "'secure-boot' is disabled");
     return true;
 }

@@ -13,19 +13,24 @@ static const struct {
     guint min_slot, max_slot;
     guint connect; /* what the controller itself wants */
 } bus_kinds[] = {
-    {CONTROLLER_MODEL_PCI_ROOT, PCI_DEVICE | PCI_BRIDGE | PCI_EXPANDER | PCI_HOTPLUGGABLE, 1, 31, 0},
+    {CONTROLLER_MODEL_PCI_ROOT, PCI_DEVICE | PCI_BRIDGE | PCI_EXPANDER | PCI_HOTPLUGGABLE, 1, 31,
+     0},
     {CONTROLLER_MODEL_PCI_BRIDGE, PCI_DEVICE | PCI_BRIDGE | PCI_HOTPLUGGABLE, 1, 31, PCI_BRIDGE},
-    {CONTROLLER_MODEL_PCI_EXPANDER_BUS, PCI_DEVICE | PCI_BRIDGE | PCI_HOTPLUGGABLE, 0, 31, PCI_EXPANDER},
+    {CONTROLLER_MODEL_PCI_EXPANDER_BUS, PCI_DEVICE | PCI_BRIDGE | PCI_HOTPLUGGABLE, 0, 31,
+     PCI_EXPANDER},
     {CONTROLLER_MODEL_PCIE_ROOT,
-     PCIE_DEVICE | PCIE_ROOT_PORT | DMI_TO_PCI_BRIDGE | PCIE_TO_PCI_BRIDGE | PCIE_EXPANDER, 1, 31, 0},
+     PCIE_DEVICE | PCIE_ROOT_PORT | DMI_TO_PCI_BRIDGE | PCIE_TO_PCI_BRIDGE | PCIE_EXPANDER, 1, 31,
+     0},
     {CONTROLLER_MODEL_DMI_TO_PCI_BRIDGE, PCI_DEVICE | PCI_BRIDGE, 0, 31, DMI_TO_PCI_BRIDGE},
     {CONTROLLER_MODEL_PCIE_TO_PCI_BRIDGE, PCI_DEVICE | PCI_BRIDGE | PCI_HOTPLUGGABLE, 1, 31,
      PCIE_TO_PCI_BRIDGE | PCI_HOTPLUGGABLE},
-    {CONTROLLER_MODEL_PCIE_ROOT_PORT, PCIE_DEVICE | PCIE_UPSTREAM_PORT | PCIE_TO_PCI_BRIDGE | PCI_HOTPLUGGABLE, 0, 0,
+    {CONTROLLER_MODEL_PCIE_ROOT_PORT,
+     PCIE_DEVICE | PCIE_UPSTREAM_PORT | PCIE_TO_PCI_BRIDGE | PCI_HOTPLUGGABLE, 0, 0,
      PCIE_ROOT_PORT | PCI_SHARES_SLOT},
     {CONTROLLER_MODEL_PCIE_SWITCH_UPSTREAM_PORT, PCIE_DOWNSTREAM_PORT, 0, 31, PCIE_UPSTREAM_PORT},
-    {CONTROLLER_MODEL_PCIE_SWITCH_DOWNSTREAM_PORT, PCIE_DEVICE | PCIE_UPSTREAM_PORT | PCIE_TO_PCI_BRIDGE | PCI_HOTPLUGGABLE, 0,
-     0, PCIE_DOWNSTREAM_PORT},
+    {CONTROLLER_MODEL_PCIE_SWITCH_DOWNSTREAM_PORT,
+     PCIE_DEVICE | PCIE_UPSTREAM_PORT | PCIE_TO_PCI_BRIDGE | PCI_HOTPLUGGABLE, 0, 0,
+     PCIE_DOWNSTREAM_PORT},
     {CONTROLLER_MODEL_PCIE_EXPANDER_BUS, PCIE_ROOT_PORT | DMI_TO_PCI_BRIDGE, 0, 0, PCIE_EXPANDER},
 };
 
@@ -94,9 +99,11 @@ pci_buses_new(const Domain *dom, guint n_buses, bool may_grow, GError **err)
 
         if (controller->type != CONTROLLER_TYPE_PCI)
             continue;
-        if (controller->index >= n_buses || !bus_init(&buses->buses[controller->index], controller->model))
+        if (controller->index >= n_buses ||
+            !bus_init(&buses->buses[controller->index], controller->model))
             return fail_null(err, VIR_ERR_INTERNAL_ERROR, "Invalid PCI controller model %s",
-                             controller->model ? controller_model_to_string(controller->model) : "default");
+                             controller->model ? controller_model_to_string(controller->model)
+                                               : "default");
     }
     /* numbers that the user left out between his own */
     for (guint i = 0; i < n_buses; i++)
@@ -117,7 +124,8 @@ pci_buses_free(PciBuses *buses)
 static char *
 address_text(const PciAddress *address)
 {
-    return g_strdup_printf("%04x:%02x:%02x.%x", address->domain, address->bus, address->slot, address->function);
+    return g_strdup_printf("%04x:%02x:%02x.%x", address->domain, address->bus, address->slot,
+                           address->function);
 }
 
 static bool
@@ -144,36 +152,44 @@ connect_name(guint connect)
 static bool pci_grow(PciBuses *buses, guint connect, guint more, GError **err);
 
 static bool
-place_is_valid(PciBuses *buses, const PciAddress *address, guint connect, bool is_users, GError **err)
+place_is_valid(PciBuses *buses, const PciAddress *address, guint connect, bool is_users,
+               GError **err)
 {
     g_autofree char *text = address_text(address);
     const PciBus *bus;
 
     if (address->domain != 0)
         return fail(err, VIR_ERR_XML_ERROR, "Only PCI domain 0 is available");
-    if (address->bus >= buses->n_buses && !pci_grow(buses, connect, address->bus - buses->n_buses + 1, err))
+    if (address->bus >= buses->n_buses &&
+        !pci_grow(buses, connect, address->bus - buses->n_buses + 1, err))
         return false;
     if (address->bus >= buses->n_buses)
-        return fail(err, VIR_ERR_XML_ERROR, "PCI bus %u of address %s is not there", address->bus, text);
+        return fail(err, VIR_ERR_XML_ERROR, "PCI bus %u of address %s is not there", address->bus,
+                    text);
     bus = &buses->buses[address->bus];
     if ((connect & PCI_INTEGRATED) && address->bus != 0)
-        return fail(err, VIR_ERR_XML_ERROR, "The device at PCI address %s needs to be an integrated device (bus=0)", text);
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "The device at PCI address %s needs to be an integrated device (bus=0)", text);
     if (!bus_accepts(bus, connect, is_users))
         return fail(err, VIR_ERR_XML_ERROR,
-                    "The device at PCI address %s cannot be plugged into the PCI controller with index='%u'. It requires a "
+                    "The device at PCI address %s cannot be plugged into the PCI controller with "
+                    "index='%u'. It requires a "
                     "controller that accepts a %s.",
                     text, address->bus, connect_name(connect));
     if (address->slot < bus->min_slot)
-        return fail(err, VIR_ERR_XML_ERROR, "Invalid PCI address %s. slot must be >= %u", text, bus->min_slot);
+        return fail(err, VIR_ERR_XML_ERROR, "Invalid PCI address %s. slot must be >= %u", text,
+                    bus->min_slot);
     if (address->slot > bus->max_slot)
-        return fail(err, VIR_ERR_XML_ERROR, "Invalid PCI address %s. slot must be <= %u", text, bus->max_slot);
+        return fail(err, VIR_ERR_XML_ERROR, "Invalid PCI address %s. slot must be <= %u", text,
+                    bus->max_slot);
     return true;
 }
 
 bool
 pci_slot_is_used(const PciBuses *buses, const PciAddress *address)
 {
-    return address->bus >= buses->n_buses || buses->buses[address->bus].slots[address->slot].functions != 0;
+    return address->bus >= buses->n_buses ||
+           buses->buses[address->bus].slots[address->slot].functions != 0;
 }
 
 static void
@@ -231,7 +247,8 @@ pci_has_room(const PciBuses *buses, guint connect)
     PciAddress place = {0};
 
     for (guint i = 0; i < buses->n_buses; i++)
-        if (bus_accepts(&buses->buses[i], connect, false) && find_on_bus(&buses->buses[i], connect, -1, &place))
+        if (bus_accepts(&buses->buses[i], connect, false) &&
+            find_on_bus(&buses->buses[i], connect, -1, &place))
             return true;
     return false;
 }
@@ -249,10 +266,12 @@ pci_grow(PciBuses *buses, guint connect, guint more, GError **err)
             model = CONTROLLER_MODEL_PCI_BRIDGE;
         else
             model = CONTROLLER_MODEL_PCIE_TO_PCI_BRIDGE;
-    } else if (connect & (PCIE_DEVICE | PCIE_UPSTREAM_PORT | PCIE_TO_PCI_BRIDGE) && buses->has_pcie_root) {
+    } else if (connect & (PCIE_DEVICE | PCIE_UPSTREAM_PORT | PCIE_TO_PCI_BRIDGE) &&
+               buses->has_pcie_root) {
         model = CONTROLLER_MODEL_PCIE_ROOT_PORT;
     } else {
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "Cannot automatically add a new PCI bus for a device with connect flags %02x",
+        return fail(err, VIR_ERR_INTERNAL_ERROR,
+                    "Cannot automatically add a new PCI bus for a device with connect flags %02x",
                     connect & PCI_CONNECTIONS);
     }
     if (!buses->may_grow || buses->n_buses + more + 1 > MAX_BUSES)
@@ -271,7 +290,8 @@ static bool
 find_free(const PciBuses *buses, guint connect, int function, PciAddress *address)
 {
     for (guint i = 0; i < buses->n_buses; i++) {
-        if (!bus_accepts(&buses->buses[i], connect, false) || !find_on_bus(&buses->buses[i], connect, function, address))
+        if (!bus_accepts(&buses->buses[i], connect, false) ||
+            !find_on_bus(&buses->buses[i], connect, function, address))
             continue;
         address->domain = 0;
         address->bus = i;

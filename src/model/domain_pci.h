@@ -50,8 +50,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PciBuses, pci_buses_free)
 guint pci_connect_of_controller(ControllerModel model);
 bool pci_slot_is_used(const PciBuses *buses, const PciAddress *address);
 /* Take the function at @address for a device that wants @connect; @is_users: the address was written by the user. */
-bool pci_reserve(PciBuses *buses, const PciAddress *address, guint connect, bool is_users, GError **err);
+bool pci_reserve(PciBuses *buses, const PciAddress *address, guint connect, bool is_users,
+                 GError **err);
 /* Is there a place for @connect without adding a bus? */
 bool pci_has_room(const PciBuses *buses, guint connect);
 /* The next free place for @connect, added buses included; taken already. @function -1: a whole slot. */
-bool pci_reserve_next(PciBuses *buses, guint connect, int function, PciAddress *address, GError **err);
+bool pci_reserve_next(PciBuses *buses, guint connect, int function, PciAddress *address,
+                      GError **err);

@@ -7,23 +7,23 @@
 #include "model/domain.h"
 
 /* Lists of generated structures: T **list; gsize n_list. */
-#define list_append(list, n, item)                                                                                    \
-    G_STMT_START                                                                                                      \
-    {                                                                                                                 \
-        (list) = g_realloc_n((list), (n) + 1, sizeof(*(list)));                                                       \
-        (list)[(n)++] = (item);                                                                                       \
-    }                                                                                                                 \
+#define list_append(list, n, item)                              \
+    G_STMT_START                                                \
+    {                                                           \
+        (list) = g_realloc_n((list), (n) + 1, sizeof(*(list))); \
+        (list)[(n)++] = (item);                                 \
+    }                                                           \
     G_STMT_END
 
-#define list_insert(list, n, at, item)                                                                                \
-    G_STMT_START                                                                                                      \
-    {                                                                                                                 \
-        gsize at_ = (at);                                                                                             \
-        (list) = g_realloc_n((list), (n) + 1, sizeof(*(list)));                                                       \
-        memmove((list) + at_ + 1, (list) + at_, ((n)-at_) * sizeof(*(list)));                                         \
-        (list)[at_] = (item);                                                                                         \
-        (n)++;                                                                                                        \
-    }                                                                                                                 \
+#define list_insert(list, n, at, item)                                        \
+    G_STMT_START                                                              \
+    {                                                                         \
+        gsize at_ = (at);                                                     \
+        (list) = g_realloc_n((list), (n) + 1, sizeof(*(list)));               \
+        memmove((list) + at_ + 1, (list) + at_, ((n)-at_) * sizeof(*(list))); \
+        (list)[at_] = (item);                                                 \
+        (n)++;                                                                \
+    }                                                                         \
     G_STMT_END
 
 static inline void
@@ -41,7 +41,8 @@ void domain_drop_live(Domain *dom);
 /* domain_defaults.c */
 bool domain_fill_platform(Domain *dom, const DomainFillHost *host, GError **err);
 bool domain_fill_default_devices(Domain *dom, GError **err);
-Controller *domain_add_controller(Domain *dom, ControllerType type, guint index, ControllerModel model);
+Controller *domain_add_controller(Domain *dom, ControllerType type, guint index,
+                                  ControllerModel model);
 /* Adds it unless it is there; returns whether it was added. */
 bool domain_ensure_controller(Domain *dom, ControllerType type, guint index, ControllerModel model);
 
@@ -92,16 +93,18 @@ bool domain_assign_ccid(Domain *dom, GError **err);
 bool domain_assign_dimm(Domain *dom, GError **err);
 bool domain_assign_pci(Domain *dom, const DomainFillHost *host, GError **err);
 bool domain_assign_usb(Domain *dom, GError **err);
-bool domain_assign_pci_device(Domain *dom, const DomainFillHost *host, const DomainDevice *device, GError **err);
+bool domain_assign_pci_device(Domain *dom, const DomainFillHost *host, const DomainDevice *device,
+                              GError **err);
 bool domain_assign_usb_device(Domain *dom, const DomainDevice *device, GError **err);
 
-
 /* What one device fills in about itself and what is checked about it, whatever the hypervisor; in the file of its kind. */
-bool domain_fill_device(Domain *dom, const DomainDevice *device, const DomainFillHost *host, GError **err);
+bool domain_fill_device(Domain *dom, const DomainDevice *device, const DomainFillHost *host,
+                        GError **err);
 bool device_info_fill_defaults(DeviceInfo *info, GError **err);
 bool disk_fill_defaults(Disk *disk, Domain *dom, const DomainFillHost *host, GError **err);
 bool disk_check_valid(const Disk *disk, GError **err);
-bool controller_fill_defaults(Controller *controller, Domain *dom, const DomainFillHost *host, GError **err);
+bool controller_fill_defaults(Controller *controller, Domain *dom, const DomainFillHost *host,
+                              GError **err);
 bool interface_fill_defaults(Interface *net, Domain *dom, const DomainFillHost *host, GError **err);
 bool interface_check_valid(const Interface *net, const Domain *dom, GError **err);
 bool smartcard_fill_defaults(Smartcard *smartcard, GError **err);

@@ -109,7 +109,7 @@ static const struct {
     const char *prefix;
     DiskBus bus;
 } prefixes[] = {
-    {"fd", DISK_BUS_FDC}, {"hd", DISK_BUS_IDE}, {"vd", DISK_BUS_VIRTIO}, {"sd", DISK_BUS_SCSI},
+    {"fd", DISK_BUS_FDC},  {"hd", DISK_BUS_IDE},  {"vd", DISK_BUS_VIRTIO}, {"sd", DISK_BUS_SCSI},
     {"xvd", DISK_BUS_XEN}, {"ubd", DISK_BUS_UML}, {"nvme", DISK_BUS_NVME},
 };
 

@@ -69,7 +69,8 @@ fill_numatune(Domain *dom, GError **err)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                     "nodeset for NUMA memory tuning must be set if 'placement' is 'static'");
     if (!memory->placement && !memory->nodeset)
-        memory->placement = dom->vcpu.placement == VCPU_PLACEMENT_AUTO ? NUMA_PLACEMENT_AUTO : NUMA_PLACEMENT_UNSET;
+        memory->placement =
+            dom->vcpu.placement == VCPU_PLACEMENT_AUTO ? NUMA_PLACEMENT_AUTO : NUMA_PLACEMENT_UNSET;
     if (memory->placement == NUMA_PLACEMENT_AUTO)
         g_clear_pointer(&memory->nodeset, bitmap_free);
     else
@@ -95,7 +96,8 @@ fill_pins(Domain *dom, GError **err)
     for (gsize i = 0; i < tune->n_vcpupins; i++) {
         for (gsize j = 0; j < i; j++)
             if (tune->vcpupins[j]->vcpu == tune->vcpupins[i]->vcpu)
-                return fail(err, VIR_ERR_INTERNAL_ERROR, "duplicate vcpupin for vcpu '%u'", tune->vcpupins[i]->vcpu);
+                return fail(err, VIR_ERR_INTERNAL_ERROR, "duplicate vcpupin for vcpu '%u'",
+                            tune->vcpupins[i]->vcpu);
     }
     for (gsize i = 0; i < tune->n_vcpupins; i++) {
         if (tune->vcpupins[i]->vcpu < dom->vcpu.text)
@@ -114,48 +116,52 @@ check_overlap(const CpuTune *tune, GError **err)
     for (gsize i = 0; i < tune->n_vcpuscheds; i++)
         for (gsize j = 0; j < i; j++)
             if (bitmap_overlaps(tune->vcpuscheds[i]->vcpus, tune->vcpuscheds[j]->vcpus))
-                return fail(err, VIR_ERR_XML_DETAIL, "'vcpusched' attributes 'vcpus' must not overlap");
+                return fail(err, VIR_ERR_XML_DETAIL,
+                            "'vcpusched' attributes 'vcpus' must not overlap");
     for (gsize i = 0; i < tune->n_iothreadscheds; i++)
         for (gsize j = 0; j < i; j++)
-            if (bitmap_overlaps(tune->iothreadscheds[i]->iothreads, tune->iothreadscheds[j]->iothreads))
-                return fail(err, VIR_ERR_XML_DETAIL, "'iothreadsched' attributes 'iothreads' must not overlap");
+            if (bitmap_overlaps(tune->iothreadscheds[i]->iothreads,
+                                tune->iothreadscheds[j]->iothreads))
+                return fail(err, VIR_ERR_XML_DETAIL,
+                            "'iothreadsched' attributes 'iothreads' must not overlap");
     return true;
 }
 
 /* One line a processor or thread, in their order, as they are set one by one. */
-#define SPLIT_SCHEDULERS(Type, list, n, ids, type_new, type_free)                                                      \
-    G_STMT_START                                                                                                      \
-    {                                                                                                                 \
-        Type **split_ = NULL;                                                                                         \
-        gsize n_split_ = 0;                                                                                           \
-        for (int id_ = 0; id_ < BITMAP_MAX_BITS && (n); id_++) {                                                      \
-            for (gsize i_ = 0; i_ < (n); i_++) {                                                                      \
-                Type *one_;                                                                                           \
-                if (!bitmap_has((list)[i_]->ids, id_))                                                                \
-                    continue;                                                                                         \
-                one_ = type_new();                                                                                    \
-                one_->ids = bitmap_new();                                                                             \
-                bitmap_set(one_->ids, id_, true);                                                                     \
-                one_->scheduler = (list)[i_]->scheduler;                                                              \
-                one_->priority = (list)[i_]->priority;                                                                \
-                one_->has_priority = (list)[i_]->has_priority;                                                        \
-                list_append(split_, n_split_, one_);                                                                  \
-            }                                                                                                         \
-        }                                                                                                             \
-        for (gsize i_ = 0; i_ < (n); i_++)                                                                            \
-            type_free((list)[i_]);                                                                                    \
-        g_free(list);                                                                                                 \
-        (list) = split_;                                                                                              \
-        (n) = n_split_;                                                                                               \
-    }                                                                                                                 \
+#define SPLIT_SCHEDULERS(Type, list, n, ids, type_new, type_free) \
+    G_STMT_START                                                  \
+    {                                                             \
+        Type **split_ = NULL;                                     \
+        gsize n_split_ = 0;                                       \
+        for (int id_ = 0; id_ < BITMAP_MAX_BITS && (n); id_++) {  \
+            for (gsize i_ = 0; i_ < (n); i_++) {                  \
+                Type *one_;                                       \
+                if (!bitmap_has((list)[i_]->ids, id_))            \
+                    continue;                                     \
+                one_ = type_new();                                \
+                one_->ids = bitmap_new();                         \
+                bitmap_set(one_->ids, id_, true);                 \
+                one_->scheduler = (list)[i_]->scheduler;          \
+                one_->priority = (list)[i_]->priority;            \
+                one_->has_priority = (list)[i_]->has_priority;    \
+                list_append(split_, n_split_, one_);              \
+            }                                                     \
+        }                                                         \
+        for (gsize i_ = 0; i_ < (n); i_++)                        \
+            type_free((list)[i_]);                                \
+        g_free(list);                                             \
+        (list) = split_;                                          \
+        (n) = n_split_;                                           \
+    }                                                             \
     G_STMT_END
 
 static void
 split_schedulers(CpuTune *tune)
 {
-    SPLIT_SCHEDULERS(VcpuSched, tune->vcpuscheds, tune->n_vcpuscheds, vcpus, vcpu_sched_new, vcpu_sched_free);
-    SPLIT_SCHEDULERS(IoThreadSched, tune->iothreadscheds, tune->n_iothreadscheds, iothreads, io_thread_sched_new,
-                     io_thread_sched_free);
+    SPLIT_SCHEDULERS(VcpuSched, tune->vcpuscheds, tune->n_vcpuscheds, vcpus, vcpu_sched_new,
+                     vcpu_sched_free);
+    SPLIT_SCHEDULERS(IoThreadSched, tune->iothreadscheds, tune->n_iothreadscheds, iothreads,
+                     io_thread_sched_new, io_thread_sched_free);
 }
 
 /* A host without confinement gives a guest that only says "dynamic" the label of nothing. */
@@ -212,10 +218,12 @@ check_cache_tune(const CacheTune *tune, GError **err)
             const CacheTuneCache *a = tune->caches[i], *b = tune->caches[j];
 
             if (a->level == b->level && a->id == b->id &&
-                (a->type == b->type || a->type == CACHE_TUNE_TYPE_BOTH || b->type == CACHE_TUNE_TYPE_BOTH))
-                return error_set(err, VIR_FROM_RESCTRL, VIR_ERR_XML_ERROR,
-                                 "Colliding cache allocations for cache level '%u' id '%u', type '%s'", a->level, a->id,
-                                 cache_tune_type_to_string(a->type));
+                (a->type == b->type || a->type == CACHE_TUNE_TYPE_BOTH ||
+                 b->type == CACHE_TUNE_TYPE_BOTH))
+                return error_set(
+                    err, VIR_FROM_RESCTRL, VIR_ERR_XML_ERROR,
+                    "Colliding cache allocations for cache level '%u' id '%u', type '%s'", a->level,
+                    a->id, cache_tune_type_to_string(a->type));
         }
     }
     for (gsize i = 0; i < tune->n_monitors; i++) {
@@ -247,7 +255,8 @@ check_resource_groups(const Domain *dom, GError **err)
         for (gsize j = 0; j < memory->n_nodes; j++)
             for (gsize k = 0; k < j; k++)
                 if (memory->nodes[j]->id == memory->nodes[k]->id)
-                    return error_set(err, VIR_FROM_RESCTRL, VIR_ERR_XML_ERROR, "Memory Bandwidth already defined for node %u",
+                    return error_set(err, VIR_FROM_RESCTRL, VIR_ERR_XML_ERROR,
+                                     "Memory Bandwidth already defined for node %u",
                                      memory->nodes[j]->id);
         for (gsize j = 0; j < tune->n_cachetunes; j++)
             if (bitmap_overlaps(memory->vcpus, tune->cachetunes[j]->vcpus) &&
@@ -265,23 +274,31 @@ check_memnodes(const Domain *dom, GError **err)
     if (!tune->n_memnodes)
         return true;
     if (!dom->cpu.numa.n_cells)
-        return fail(err, VIR_ERR_XML_ERROR, "Element 'memnode' is invalid without any guest NUMA cells");
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "Element 'memnode' is invalid without any guest NUMA cells");
     if (tune->memory.placement == NUMA_PLACEMENT_AUTO)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Per-node binding is not compatible with automatic NUMA placement.");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "Per-node binding is not compatible with automatic NUMA placement.");
     for (gsize i = 0; i < tune->n_memnodes; i++) {
         const NumaMemnode *node = tune->memnodes[i];
 
         if (tune->memory.mode == NUMA_MODE_RESTRICTIVE && node->mode != NUMA_MODE_RESTRICTIVE)
             return fail(err, VIR_ERR_XML_ERROR,
-                        "'restrictive' mode is required in memnode element when mode is 'restrictive' in memory element");
-        if (tune->memory.mode != NUMA_MODE_RESTRICTIVE && tune->memory.mode && node->mode == NUMA_MODE_RESTRICTIVE)
+                        "'restrictive' mode is required in memnode element when mode is "
+                        "'restrictive' in memory element");
+        if (tune->memory.mode != NUMA_MODE_RESTRICTIVE && tune->memory.mode &&
+            node->mode == NUMA_MODE_RESTRICTIVE)
             return fail(err, VIR_ERR_XML_ERROR,
-                        "'restrictive' mode is required in memory element when mode is 'restrictive' in memnode element");
+                        "'restrictive' mode is required in memory element when mode is "
+                        "'restrictive' in memnode element");
         if (node->cellid >= dom->cpu.numa.n_cells)
-            return fail(err, VIR_ERR_XML_ERROR, "Argument 'cellid' in memnode element must correspond to existing guest's NUMA cell");
+            return fail(err, VIR_ERR_XML_ERROR,
+                        "Argument 'cellid' in memnode element must correspond to existing guest's "
+                        "NUMA cell");
         for (gsize j = 0; j < i; j++)
             if (tune->memnodes[j]->cellid == node->cellid)
-                return fail(err, VIR_ERR_XML_ERROR, "Multiple memnode elements with cellid %u", node->cellid);
+                return fail(err, VIR_ERR_XML_ERROR, "Multiple memnode elements with cellid %u",
+                            node->cellid);
     }
     return true;
 }
@@ -289,5 +306,6 @@ check_memnodes(const Domain *dom, GError **err)
 bool
 domain_check_tuning(const Domain *dom, GError **err)
 {
-    return check_memnodes(dom, err) && check_schedulers(dom, err) && check_resource_groups(dom, err);
+    return check_memnodes(dom, err) && check_schedulers(dom, err) &&
+           check_resource_groups(dom, err);
 }

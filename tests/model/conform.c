@@ -20,7 +20,9 @@ main(int argc, char **argv)
     for (int i = plain ? 2 : 1; i < argc; i++) {
         g_autoptr(GError) err = NULL;
         g_autofree char *xml = file_read(argv[i], 16 * 1024 * 1024, NULL, &err);
-        g_autoptr(Domain) dom = xml ? domain_parse_filled(xml, MODEL_PARSE_INACTIVE, plain ? NULL : &pretend_host, &err) : NULL;
+        g_autoptr(Domain) dom =
+            xml ? domain_parse_filled(xml, MODEL_PARSE_INACTIVE, plain ? NULL : &pretend_host, &err)
+                : NULL;
 
         if (dom && (plain || qemu_accept_domain(dom, &err))) {
             g_autofree char *out = domain_format(dom, MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE);

@@ -18,7 +18,10 @@ find_emulator(const DomainFillHost *host, VirtType type, const char *arch)
 static const struct {
     const char *alias, *name;
 } machines[] = {
-    {"pc", "pc-i440fx-7.2"}, {"q35", "pc-q35-7.2"}, {"isapc", "isapc"}, {"microvm", "microvm"},
+    {"pc", "pc-i440fx-7.2"},
+    {"q35", "pc-q35-7.2"},
+    {"isapc", "isapc"},
+    {"microvm", "microvm"},
 };
 
 static bool
@@ -26,15 +29,19 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
 {
     const char *emulator = dom->emulator, *wanted = dom->os.machine ? dom->os.machine : "pc";
 
-    if (strcmp(emulator, "/usr/bin/qemu-system-x86_64") != 0 && strcmp(emulator, "/usr/bin/qemu-system-i386") != 0)
-        return fail(err, VIR_ERR_SYSTEM_ERROR, "Cannot check QEMU binary %s: No such file or directory", emulator);
+    if (strcmp(emulator, "/usr/bin/qemu-system-x86_64") != 0 &&
+        strcmp(emulator, "/usr/bin/qemu-system-i386") != 0)
+        return fail(err, VIR_ERR_SYSTEM_ERROR,
+                    "Cannot check QEMU binary %s: No such file or directory", emulator);
     if (dom->os.type != OS_TYPE_HVM)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support os type '%s'", emulator,
-                    os_type_to_string(dom->os.type));
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support os type '%s'",
+                    emulator, os_type_to_string(dom->os.type));
     if (!domain_is_x86(dom))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support arch '%s'", emulator, dom->os.arch);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support arch '%s'",
+                    emulator, dom->os.arch);
     if (dom->type != VIRT_TYPE_QEMU && dom->type != VIRT_TYPE_KVM)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support virt type '%s'", emulator,
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "Emulator '%s' does not support virt type '%s'", emulator,
                     virt_type_to_string(dom->type));
     machine->default_cpu = strstr(emulator, "i386") ? "qemu32" : "qemu64";
     machine->cpu_is_migratable = !strstr(emulator, "i386");
@@ -42,10 +49,12 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
     for (gsize i = 0; i < G_N_ELEMENTS(machines); i++)
         if (strcmp(wanted, machines[i].alias) == 0)
             machine->machine = machines[i].name;
-    if (!machine->machine && (g_str_has_prefix(wanted, "pc-i440fx-") || g_str_has_prefix(wanted, "pc-q35-")))
+    if (!machine->machine &&
+        (g_str_has_prefix(wanted, "pc-i440fx-") || g_str_has_prefix(wanted, "pc-q35-")))
         machine->machine = wanted;
     if (!machine->machine)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support machine type '%s'", emulator, wanted);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "Emulator '%s' does not support machine type '%s'", emulator, wanted);
     return true;
 }
 

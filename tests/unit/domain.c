@@ -20,15 +20,17 @@ find_emulator(const DomainFillHost *host, VirtType type, const char *arch)
     return "/bin/emulator";
 }
 
-static const DomainFillHost host = {.arch = "x86_64", .find_emulator = find_emulator, .find_machine = find_machine};
+static const DomainFillHost host = {
+    .arch = "x86_64", .find_emulator = find_emulator, .find_machine = find_machine};
 
 static Domain *
 domain_of(const char *machine, const char *devices)
 {
-    g_autofree char *xml = g_strdup_printf("<domain type='qemu'><name>web</name><memory>65536</memory>"
-                                           "<os><type arch='x86_64' machine='%s'>hvm</type></os>"
-                                           "<devices>%s</devices></domain>",
-                                           machine, devices);
+    g_autofree char *xml =
+        g_strdup_printf("<domain type='qemu'><name>web</name><memory>65536</memory>"
+                        "<os><type arch='x86_64' machine='%s'>hvm</type></os>"
+                        "<devices>%s</devices></domain>",
+                        machine, devices);
     g_autoptr(GError) err = NULL;
     Domain *dom = domain_parse_filled(xml, 0, &host, &err);
 
@@ -43,8 +45,8 @@ target_names_count_like_letters(void)
         const char *dev;
         int index;
     } cases[] = {
-        {"vda", 0}, {"vdz", 25}, {"vdaa", 26}, {"vdzz", 701}, {"vdaaa", 702}, {"sdb1", 1}, {"hd", -1}, {"disk", -1},
-        {"vda01", -1}, {"vdA", -1}, {"vdzzzzzz", -1},
+        {"vda", 0}, {"vdz", 25},  {"vdaa", 26},  {"vdzz", 701}, {"vdaaa", 702},   {"sdb1", 1},
+        {"hd", -1}, {"disk", -1}, {"vda01", -1}, {"vdA", -1},   {"vdzzzzzz", -1},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
@@ -59,8 +61,9 @@ target_names_count_like_letters(void)
 static void
 disks_are_found_by_target_and_by_path(void)
 {
-    g_autoptr(Domain) dom = domain_of("pc", "<disk type='file'><source file='/img/a'/><target dev='vda'/></disk>"
-                                            "<disk type='block'><source dev='/dev/b'/><target dev='vdb'/></disk>");
+    g_autoptr(Domain) dom =
+        domain_of("pc", "<disk type='file'><source file='/img/a'/><target dev='vda'/></disk>"
+                        "<disk type='block'><source dev='/dev/b'/><target dev='vdb'/></disk>");
 
     g_assert_true(domain_find_disk(dom, "vdb") == dom->disks[1]);
     g_assert_true(domain_find_disk(dom, "/img/a") == dom->disks[0]);
@@ -72,11 +75,13 @@ static void
 aliases_are_those_that_tools_know(void)
 {
     g_autoptr(Domain) dom = domain_of(
-        "q35", "<disk type='file'><source file='/img/a'/><target dev='vdb'/></disk>"
-               "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
-               "<interface type='user'><model type='virtio'/></interface><interface type='user'><alias name='ua-lan'/></interface>"
-               "<serial type='pty'/><channel type='spicevmc'><target type='virtio'/></channel>"
-               "<video><model type='vga'/></video><rng model='virtio'><backend model='random'/></rng>");
+        "q35",
+        "<disk type='file'><source file='/img/a'/><target dev='vdb'/></disk>"
+        "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
+        "<interface type='user'><model type='virtio'/></interface><interface type='user'><alias "
+        "name='ua-lan'/></interface>"
+        "<serial type='pty'/><channel type='spicevmc'><target type='virtio'/></channel>"
+        "<video><model type='vga'/></video><rng model='virtio'><backend model='random'/></rng>");
 
     domain_assign_aliases(dom);
     g_assert_cmpstr(dom->disks[0]->info.alias_name, ==, "virtio-disk1");
@@ -90,16 +95,21 @@ aliases_are_those_that_tools_know(void)
     g_assert_cmpstr(dom->videos[0]->info.alias_name, ==, "video0");
     g_assert_cmpstr(dom->memballoon->info.alias_name, ==, "balloon0");
     g_assert_cmpstr(dom->rngs[0]->info.alias_name, ==, "rng0");
-    g_assert_cmpstr(domain_find_controller(dom, CONTROLLER_TYPE_PCI, 0)->info.alias_name, ==, "pcie.0");
-    g_assert_cmpstr(domain_find_controller(dom, CONTROLLER_TYPE_PCI, 1)->info.alias_name, ==, "pci.1");
-    g_assert_cmpstr(domain_find_controller(dom, CONTROLLER_TYPE_USB, 0)->info.alias_name, ==, "usb");
-    g_assert_cmpstr(domain_find_controller(dom, CONTROLLER_TYPE_SATA, 0)->info.alias_name, ==, "ide");
+    g_assert_cmpstr(domain_find_controller(dom, CONTROLLER_TYPE_PCI, 0)->info.alias_name, ==,
+                    "pcie.0");
+    g_assert_cmpstr(domain_find_controller(dom, CONTROLLER_TYPE_PCI, 1)->info.alias_name, ==,
+                    "pci.1");
+    g_assert_cmpstr(domain_find_controller(dom, CONTROLLER_TYPE_USB, 0)->info.alias_name, ==,
+                    "usb");
+    g_assert_cmpstr(domain_find_controller(dom, CONTROLLER_TYPE_SATA, 0)->info.alias_name, ==,
+                    "ide");
 }
 
 static void
 a_device_is_found_by_its_alias(void)
 {
-    g_autoptr(Domain) dom = domain_of("pc", "<interface type='user'><alias name='ua-lan'/></interface>");
+    g_autoptr(Domain) dom =
+        domain_of("pc", "<interface type='user'><alias name='ua-lan'/></interface>");
     DomainDevice found;
 
     g_assert_true(domain_find_alias(dom, "ua-lan", &found));
@@ -131,7 +141,8 @@ a_plugged_device_takes_the_free_port(void)
 static void
 a_full_machine_refuses_one_more(void)
 {
-    g_autoptr(Domain) dom = domain_of("q35", "<interface type='user'><model type='virtio'/></interface>");
+    g_autoptr(Domain) dom =
+        domain_of("q35", "<interface type='user'><model type='virtio'/></interface>");
     g_autoptr(GError) err = NULL;
     bool placed = true;
 
@@ -152,9 +163,10 @@ a_full_machine_refuses_one_more(void)
 static void
 persistent_form_loses_what_lives_only_while_running(void)
 {
-    g_autoptr(Domain) dom =
-        domain_of("pc", "<disk type='file'><source file='/img/a'/><target dev='vda'/></disk><serial type='pty'/>"
-                        "<interface type='user'><target dev='vnet3'/></interface><graphics type='vnc'/>");
+    g_autoptr(Domain) dom = domain_of(
+        "pc",
+        "<disk type='file'><source file='/img/a'/><target dev='vda'/></disk><serial type='pty'/>"
+        "<interface type='user'><target dev='vnet3'/></interface><graphics type='vnc'/>");
     g_autoptr(Domain) inactive = NULL;
     ChardevSource *source = chardev_source_new();
 
@@ -180,9 +192,12 @@ persistent_form_loses_what_lives_only_while_running(void)
 static void
 a_changed_disk_bus_is_no_stable_machine(void)
 {
-    g_autoptr(Domain) dom = domain_of("pc", "<disk type='file'><source file='/img/a'/><target dev='vda'/></disk>");
-    g_autoptr(Domain) other = domain_of("pc", "<disk type='file'><source file='/img/a'/><target dev='sda' bus='scsi'/></disk>");
-    g_autoptr(Domain) moved = domain_of("pc", "<disk type='file'><source file='/img/b'/><target dev='vda'/></disk>");
+    g_autoptr(Domain) dom =
+        domain_of("pc", "<disk type='file'><source file='/img/a'/><target dev='vda'/></disk>");
+    g_autoptr(Domain) other = domain_of(
+        "pc", "<disk type='file'><source file='/img/a'/><target dev='sda' bus='scsi'/></disk>");
+    g_autoptr(Domain) moved =
+        domain_of("pc", "<disk type='file'><source file='/img/b'/><target dev='vda'/></disk>");
     g_autoptr(GError) err = NULL;
 
     memcpy(other->uuid, dom->uuid, sizeof(dom->uuid));
@@ -198,9 +213,10 @@ static void
 without_a_host_only_common_rules_hold(void)
 {
     g_autoptr(GError) err = NULL;
-    g_autoptr(Domain) dom = domain_parse_filled("<domain type='test'><name>t</name><memory>4096</memory><os><type>hvm</type></os>"
-                                                "<devices><disk type='file'><target dev='vda'/></disk></devices></domain>",
-                                                0, NULL, &err);
+    g_autoptr(Domain) dom = domain_parse_filled(
+        "<domain type='test'><name>t</name><memory>4096</memory><os><type>hvm</type></os>"
+        "<devices><disk type='file'><target dev='vda'/></disk></devices></domain>",
+        0, NULL, &err);
 
     g_assert_no_error(err);
     g_assert_null(dom->emulator);
@@ -215,14 +231,18 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/domain/target_names_count_like_letters", target_names_count_like_letters);
-    g_test_add_func("/domain/disks_are_found_by_target_and_by_path", disks_are_found_by_target_and_by_path);
+    g_test_add_func("/domain/disks_are_found_by_target_and_by_path",
+                    disks_are_found_by_target_and_by_path);
     g_test_add_func("/domain/aliases_are_those_that_tools_know", aliases_are_those_that_tools_know);
     g_test_add_func("/domain/a_device_is_found_by_its_alias", a_device_is_found_by_its_alias);
-    g_test_add_func("/domain/a_plugged_device_takes_the_free_port", a_plugged_device_takes_the_free_port);
+    g_test_add_func("/domain/a_plugged_device_takes_the_free_port",
+                    a_plugged_device_takes_the_free_port);
     g_test_add_func("/domain/a_full_machine_refuses_one_more", a_full_machine_refuses_one_more);
     g_test_add_func("/domain/persistent_form_loses_what_lives_only_while_running",
                     persistent_form_loses_what_lives_only_while_running);
-    g_test_add_func("/domain/a_changed_disk_bus_is_no_stable_machine", a_changed_disk_bus_is_no_stable_machine);
-    g_test_add_func("/domain/without_a_host_only_common_rules_hold", without_a_host_only_common_rules_hold);
+    g_test_add_func("/domain/a_changed_disk_bus_is_no_stable_machine",
+                    a_changed_disk_bus_is_no_stable_machine);
+    g_test_add_func("/domain/without_a_host_only_common_rules_hold",
+                    without_a_host_only_common_rules_hold);
     return g_test_run();
 }

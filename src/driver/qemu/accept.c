@@ -19,14 +19,16 @@ accept_cpu_cache(const Cpu *cpu, GError **err)
     switch (cache->mode) {
     case CPU_CACHE_MODE_EMULATE:
         if (!cache->has_level || cache->level != 3)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "CPU cache mode '%s' can only be used with level='3'",
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "CPU cache mode '%s' can only be used with level='3'",
                         cpu_cache_mode_to_string(cache->mode));
         return true;
     case CPU_CACHE_MODE_PASSTHROUGH:
         if (!is_hosts)
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                         "CPU cache mode '%s' can only be used with '%s' / '%s' CPUs",
-                        cpu_cache_mode_to_string(cache->mode), cpu_mode_to_string(CPU_MODE_HOST_PASSTHROUGH),
+                        cpu_cache_mode_to_string(cache->mode),
+                        cpu_mode_to_string(CPU_MODE_HOST_PASSTHROUGH),
                         cpu_mode_to_string(CPU_MODE_MAXIMUM));
         break;
     default:
@@ -47,12 +49,15 @@ accept_address_bits(const Cpu *cpu, GError **err)
         return true;
     if (bits->mode == CPU_MAX_PHYS_ADDR_MODE_PASSTHROUGH) {
         if (cpu->mode != CPU_MODE_HOST_PASSTHROUGH)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "CPU maximum physical address bits mode '%s' can only be used with '%s' CPUs",
-                        cpu_max_phys_addr_mode_to_string(bits->mode), cpu_mode_to_string(CPU_MODE_HOST_PASSTHROUGH));
+            return fail(
+                err, VIR_ERR_CONFIG_UNSUPPORTED,
+                "CPU maximum physical address bits mode '%s' can only be used with '%s' CPUs",
+                cpu_max_phys_addr_mode_to_string(bits->mode),
+                cpu_mode_to_string(CPU_MODE_HOST_PASSTHROUGH));
         if (bits->has_bits)
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "CPU maximum physical address bits number specification cannot be used with mode='%s'",
+                        "CPU maximum physical address bits number specification cannot be used "
+                        "with mode='%s'",
                         cpu_max_phys_addr_mode_to_string(bits->mode));
     }
     if (bits->mode == CPU_MAX_PHYS_ADDR_MODE_EMULATE && !bits->has_bits)
@@ -68,8 +73,10 @@ accept_topology(const Domain *dom, GError **err)
     const CpuTopology *topology = &dom->cpu.topology;
 
     if (topology->has_sockets &&
-        (guint64)topology->sockets * topology->dies * topology->cores * topology->threads != dom->vcpu.text)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "CPU topology doesn't match maximum vcpu count");
+        (guint64)topology->sockets * topology->dies * topology->cores * topology->threads !=
+            dom->vcpu.text)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "CPU topology doesn't match maximum vcpu count");
     for (gsize i = 0; i < dom->n_vcpu_entries; i++)
         if (dom->vcpu_entries[i]->id == 0 && !dom->vcpu_entries[i]->enabled)
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "vcpu 0 can't be offline");
@@ -102,8 +109,8 @@ static bool
 refuse_feature(const Domain *dom, const char *name, GError **err)
 {
     return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                "The '%s' feature is not supported for architecture '%s' or machine type '%s'", name, dom->os.arch,
-                dom->os.machine);
+                "The '%s' feature is not supported for architecture '%s' or machine type '%s'",
+                name, dom->os.arch, dom->os.machine);
 }
 
 static bool
@@ -128,7 +135,8 @@ accept_features(const Domain *dom, GError **err)
     if (features->gic)
         return refuse_feature(dom, "gic", err);
     if (features->smm && features->smm->state == TRISTATE_ON && !domain_is_q35(dom))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "smm is not available with the machine type '%s'", dom->os.machine);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "smm is not available with the machine type '%s'", dom->os.machine);
     return true;
 }
 
@@ -138,17 +146,19 @@ accept_tuning(const Domain *dom, GError **err)
     if ((dom->cputune.n_cachetunes || dom->cputune.n_memorytunes) && dom->type != VIRT_TYPE_KVM)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "cachetune is only supported for KVM domains");
     if (dom->launch_security)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "%s launch security is not supported with this QEMU binary",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "%s launch security is not supported with this QEMU binary",
                     dom->launch_security->type == LAUNCH_SECURITY_TYPE_SEV ? "SEV" : "S390 PV");
     if (dom->n_keywrap_ciphers)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "key wrapping is not supported for architecture '%s'", dom->os.arch);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "key wrapping is not supported for architecture '%s'", dom->os.arch);
     return true;
 }
 
 bool
 qemu_accept_domain(const Domain *dom, GError **err)
 {
-    return accept_cpu_cache(&dom->cpu, err) && accept_address_bits(&dom->cpu, err) && accept_topology(dom, err) &&
-           accept_memory(dom, err) && accept_firmware(dom, err) && accept_features(dom, err) && accept_tuning(dom, err) &&
-           qemu_accept_devices(dom, err);
+    return accept_cpu_cache(&dom->cpu, err) && accept_address_bits(&dom->cpu, err) &&
+           accept_topology(dom, err) && accept_memory(dom, err) && accept_firmware(dom, err) &&
+           accept_features(dom, err) && accept_tuning(dom, err) && qemu_accept_devices(dom, err);
 }

@@ -32,8 +32,8 @@ accept_format(const Disk *disk, GError **err)
 static bool
 accept_encryption(const StorageEncryption *encryption, GError **err)
 {
-    if (encryption &&
-        (encryption->format == ENCRYPTION_FORMAT_QCOW || encryption->format == ENCRYPTION_FORMAT_DEFAULT))
+    if (encryption && (encryption->format == ENCRYPTION_FORMAT_QCOW ||
+                       encryption->format == ENCRYPTION_FORMAT_DEFAULT))
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "old qcow/qcow2 encryption is not supported");
     return true;
 }
@@ -50,7 +50,8 @@ accept_scsi_place(const Disk *disk, const Domain *dom, GError **err)
     if (address->bus != 0)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "SCSI controller only supports 1 bus");
     if (controller->model == CONTROLLER_MODEL_LSILOGIC && address->target != 0)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "target must be 0 for controller model 'lsilogic'");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "target must be 0 for controller model 'lsilogic'");
     return true;
 }
 
@@ -66,9 +67,11 @@ qemu_accept_disk(const Disk *disk, const Domain *dom, GError **err)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                     "queues attribute in disk driver element is only supported by virtio-blk");
     if (driver->ioeventfd && !is_virtio)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk ioeventfd mode supported only for virtio bus");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk ioeventfd mode supported only for virtio bus");
     if (driver->event_idx && !is_virtio)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk event_idx mode supported only for virtio bus");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk event_idx mode supported only for virtio bus");
     if (disk->geometry && is_virtio && disk->device == DISK_DEVICE_CDROM)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk geometry is not supported for a cdrom");
     return accept_format(disk, err) && accept_encryption(disk->encryption, err) &&
@@ -81,9 +84,11 @@ static bool
 accept_controller(const Controller *controller, const Domain *dom, GError **err)
 {
     if (controller->type == CONTROLLER_TYPE_USB &&
-        (controller->model == CONTROLLER_MODEL_NEC_XHCI || controller->model == CONTROLLER_MODEL_QEMU_XHCI) &&
+        (controller->model == CONTROLLER_MODEL_NEC_XHCI ||
+         controller->model == CONTROLLER_MODEL_QEMU_XHCI) &&
         controller->has_ports && controller->ports > 15)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "'%s' controller only supports up to '%u' ports",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "'%s' controller only supports up to '%u' ports",
                     controller_model_to_string(controller->model), 15);
     return true;
 }
@@ -107,20 +112,26 @@ accept_graphics(const Domain *dom, GError **err)
 
         n_gl += has_gl(graphics);
         has_egl = has_egl || graphics->type == GRAPHICS_TYPE_EGL_HEADLESS;
-        has_remote = has_remote || graphics->type == GRAPHICS_TYPE_VNC || graphics->type == GRAPHICS_TYPE_SPICE;
-        has_local = has_local || graphics->type == GRAPHICS_TYPE_SDL || graphics->type == GRAPHICS_TYPE_DBUS;
-        if (graphics->type == GRAPHICS_TYPE_SPICE && graphics->has_tls_port && graphics->tls_port > 0)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf");
+        has_remote = has_remote || graphics->type == GRAPHICS_TYPE_VNC ||
+                     graphics->type == GRAPHICS_TYPE_SPICE;
+        has_local = has_local || graphics->type == GRAPHICS_TYPE_SDL ||
+                    graphics->type == GRAPHICS_TYPE_DBUS;
+        if (graphics->type == GRAPHICS_TYPE_SPICE && graphics->has_tls_port &&
+            graphics->tls_port > 0)
+            return fail(
+                err, VIR_ERR_CONFIG_UNSUPPORTED,
+                "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf");
         if (graphics->type == GRAPHICS_TYPE_RDP || graphics->type == GRAPHICS_TYPE_DESKTOP)
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "unsupported graphics type '%s'",
                         graphics_type_to_string(graphics->type));
     }
     if (n_gl > 1)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "multiple OpenGL displays are not supported by QEMU");
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "multiple OpenGL displays are not supported by QEMU");
     if (has_egl && has_local && !has_remote)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                    "graphics type 'egl-headless' is only supported with one of: 'vnc', 'spice' graphics types");
+                    "graphics type 'egl-headless' is only supported with one of: 'vnc', 'spice' "
+                    "graphics types");
     return true;
 }
 
@@ -134,7 +145,8 @@ accept_serial(const Serial *serial, GError **err)
     case SERIAL_TARGET_TYPE_SYSTEM_SERIAL:
     case SERIAL_TARGET_TYPE_SCLP_SERIAL:
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                    "Serial device with target type '%s' and target model '%s' not compatible with guest architecture "
+                    "Serial device with target type '%s' and target model '%s' not compatible with "
+                    "guest architecture "
                     "or machine type",
                     serial_target_type_to_string(serial->target.type),
                     serial_target_model_to_string(serial->target.model_name));
@@ -150,7 +162,8 @@ accept_hostdev(const Hostdev *hostdev, const Domain *dom, GError **err)
 {
     const PciAddress *address = device_info_pci(&hostdev->info);
 
-    if (hostdev->source.kind == HOSTDEV_TYPE_MDEV && hostdev->display == TRISTATE_ON && !dom->n_graphics)
+    if (hostdev->source.kind == HOSTDEV_TYPE_MDEV && hostdev->display == TRISTATE_ON &&
+        !dom->n_graphics)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                     "graphics device is needed for attribute value 'display=on' in <hostdev>");
     if (hostdev->source.kind == HOSTDEV_TYPE_SCSI_HOST && hostdev->info.boot)
@@ -171,10 +184,12 @@ accept_iommu(const Domain *dom, GError **err)
     if (!iommu)
         return true;
     if (iommu->model == IOMMU_MODEL_INTEL && !domain_is_q35(dom))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "IOMMU device: '%s' is only supported with Q35 machines",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "IOMMU device: '%s' is only supported with Q35 machines",
                     iommu_model_to_string(iommu->model));
     if (iommu->model == IOMMU_MODEL_SMMUV3)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "IOMMU device: '%s' is only supported with ARM Virt machines",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "IOMMU device: '%s' is only supported with ARM Virt machines",
                     iommu_model_to_string(iommu->model));
     if (iommu->model == IOMMU_MODEL_VIRTIO && !dom->features.acpi)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "IOMMU device: '%s' requires ACPI",
@@ -187,10 +202,13 @@ accept_small_devices(const Domain *dom, GError **err)
 {
     for (gsize i = 0; i < dom->n_shmems; i++)
         if (dom->shmems[i]->model_type == SHMEM_MODEL_IVSHMEM)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "ivshmem device is not supported with this QEMU binary");
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "ivshmem device is not supported with this QEMU binary");
     for (gsize i = 0; i < dom->n_filesystems; i++)
-        if (dom->filesystems[i]->driver.type == FILESYSTEM_DRIVER_TYPE_VIRTIOFS && dom->filesystems[i]->readonly)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "virtiofs does not yet support read-only mode");
+        if (dom->filesystems[i]->driver.type == FILESYSTEM_DRIVER_TYPE_VIRTIOFS &&
+            dom->filesystems[i]->readonly)
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "virtiofs does not yet support read-only mode");
     for (gsize i = 0; i < dom->n_hostdevs; i++)
         if (!accept_hostdev(dom->hostdevs[i], dom, err))
             return false;
