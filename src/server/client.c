@@ -288,6 +288,7 @@ client_close_orderly(Client *client, WireMessage *take_reply)
     DriverConn *conn = g_steal_pointer(&client->conn);
 
     client->is_closing = true;
+    client_drop_parked(client);
     subscribe_drop_all(client);
     streams_abort(client);
     *end = (OrderlyEnd){client_ref(client), conn, take_reply};

@@ -171,6 +171,7 @@ daemon_new(DaemonConfig *take_config, Driver *const *drivers, GError **err)
     daemon->host.lib_dir = g_strdup(config->lib_dir);
     daemon->host.cache_dir = g_strdup(config->cache_dir);
     daemon->host.log_dir = g_strdup(config->log_dir);
+    daemon_config_find_host_uuid(config);
     daemon->host.host_uuid = g_strdup(config->host_uuid);
     daemon->host.holds_changed = on_holds_changed;
     daemon->idle_timer = loop_timer_new(daemon->host.loop, on_idle, daemon, NULL);

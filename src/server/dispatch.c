@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "wire/codec.h"
 
+/* Calls that answer at once count too: a driver may defer them, or let them wait for a guest's recovery. */
+#define QUICK_CALLS_MAX 64
+
 /* A call with room for its arguments and its result behind it. */
 typedef struct {
     ServerCall server_call;
@@ -235,13 +238,13 @@ check_before_decoding(Client *client, const WireHeader *header, const ApiProc *p
 {
     const bool is_with_fds = header->type == WIRE_CALL_WITH_FDS;
     const bool is_feature = proc == API_PROC(REMOTE_CONNECT_SUPPORTS_FEATURE);
+    const bool is_open = client->server->is_admin ? client->is_open : client->conn != NULL;
 
     if (header->status != WIRE_OK)
         return rpc_fail(err, "unexpected message status %u of a call", header->status);
     if (is_with_fds && !(proc->flags & API_FDS_IN))
         return rpc_fail(err, "%s takes no descriptors", proc->name);
-    if (!client->is_open && !proc_runs_alone(proc) && !(proc->flags & API_BEFORE_AUTH) &&
-        !is_feature)
+    if (!is_open && !proc_runs_alone(proc) && !(proc->flags & API_BEFORE_AUTH) && !is_feature)
         return fail(err, VIR_ERR_INTERNAL_ERROR, "connection not open");
     if ((proc->flags & API_WRITE) && client->is_read_only)
         return fail_read_only(proc, err);
@@ -380,7 +383,7 @@ may_start(Client *client, const ApiProc *proc, bool was_parked)
         return !client->runs_alone;
     }
     if (!is_slow(client, proc))
-        return true;
+        return !client_await_calls(client, max_calls + QUICK_CALLS_MAX);
     return (was_parked || !client->parked.head) && !client_await_calls(client, max_calls);
 }
 

@@ -159,16 +159,70 @@ refuse_unsupported(Conf *conf, GError **err)
     return true;
 }
 
+/* A UUID that one cannot take for a placeholder of the firmware's maker: not all digits alike. */
+static bool
+uuid_is_telling(const char *text)
+{
+    guchar uuid[UUID_BYTES];
+
+    if (!text || !uuid_parse(text, uuid))
+        return false;
+    for (gsize i = 1; i < UUID_BYTES; i++) {
+        if (uuid[i] != uuid[0])
+            return true;
+    }
+    return false;
+}
+
+static char *
+read_uuid_file(const char *path)
+{
+    g_autofree char *text = file_read(path, 256, NULL, NULL);
+    guchar uuid[UUID_BYTES];
+    char formatted[UUID_TEXT];
+
+    if (!text || !uuid_is_telling(g_strstrip(text)) || !uuid_parse(text, uuid))
+        return NULL;
+    uuid_format(uuid, formatted);
+    return g_strdup(formatted);
+}
+
+void
+daemon_config_find_host_uuid(DaemonConfig *config)
+{
+    char formatted[UUID_TEXT];
+    guchar uuid[UUID_BYTES];
+
+    if (!config->host_uuid && !config->uuid_from_machine_id)
+        config->host_uuid = read_uuid_file("/sys/class/dmi/id/product_uuid");
+    if (!config->host_uuid)
+        config->host_uuid = read_uuid_file("/etc/machine-id");
+    if (config->host_uuid)
+        return;
+    uuid_generate(uuid);
+    uuid_format(uuid, formatted);
+    config->host_uuid = g_strdup(formatted);
+    log_warning(
+        LOG_SERVER,
+        "this host has no UUID, using %s until the daemon ends: set host_uuid in libvirtd.conf",
+        formatted);
+}
+
 static bool
 read_host_uuid(Conf *conf, DaemonConfig *config, GError **err)
 {
     const ConfEntry *entry = conf_find(conf, "host_uuid");
-    guchar uuid[UUID_BYTES];
+    const ConfEntry *source = conf_find(conf, "host_uuid_source");
+    g_autofree char *source_name = NULL;
 
-    if (!conf_get_string(conf, "host_uuid", &config->host_uuid, err))
+    if (!conf_get_string(conf, "host_uuid", &config->host_uuid, err) ||
+        !conf_get_string(conf, "host_uuid_source", &source_name, err))
         return false;
-    if (entry && !uuid_parse(config->host_uuid, uuid))
-        return conf_fail(conf, entry, err, "'%s' is no UUID", config->host_uuid);
+    if (entry && !uuid_is_telling(config->host_uuid))
+        return conf_fail(conf, entry, err, "'%s' is no UUID of a host", config->host_uuid);
+    if (source_name && strcmp(source_name, "smbios") != 0 && strcmp(source_name, "machine-id") != 0)
+        return conf_fail(conf, source, err, "expected \"smbios\" or \"machine-id\"");
+    config->uuid_from_machine_id = source_name && strcmp(source_name, "machine-id") == 0;
     return true;
 }
 
@@ -198,7 +252,6 @@ pass_over(Conf *conf)
         "audit_logging",
         "keepalive_required",
         "admin_keepalive_required",
-        "host_uuid_source",
         "ovs_timeout",
     };
 

@@ -30,6 +30,7 @@ typedef struct {
     int log_level;
     char *log_filters, *log_outputs;
     char *host_uuid;
+    bool uuid_from_machine_id; /* not from the firmware, which comes first otherwise */
 } DaemonConfig;
 
 /* What holds without a file, for root's daemon or the present user's. */
@@ -42,5 +43,7 @@ bool daemon_config_load(DaemonConfig *config, const char *path, GError **err);
 /* The same from text that is @len bytes long; @path is for messages only. */
 bool daemon_config_parse(DaemonConfig *config, const char *path, const char *text, gsize len,
                          GError **err);
+/* Where the settings give none, ask the firmware, then /etc/machine-id. */
+void daemon_config_find_host_uuid(DaemonConfig *config);
 /* The log settings alone take effect in a running daemon. */
 bool daemon_config_apply_log(const DaemonConfig *config, GError **err);

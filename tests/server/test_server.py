@@ -407,6 +407,20 @@ def test_nothing_but_opening_before_the_connection_is_open(daemon):
     assert raw.receive() is None
 
 
+def test_calls_behind_close_are_not_answered(daemon):
+    raw, other = Raw(daemon.folder / 'libvirt-sock'), Raw(daemon.folder / 'libvirt-sock')
+    assert raw.open()[0] == 0 and other.open()[0] == 0
+    busy = struct.pack('>I', 4) + b'busy' + b'busy'.ljust(16, b'\0') + struct.pack('>iI', -1, 0)
+    raw.send(REMOTE, 182, busy)             # slow: close waits for it
+    raw.send(REMOTE, CLOSE)
+    raw.send(REMOTE, 105)
+    raw.send(REMOTE, 59)
+    assert other.call(REMOTE, 7)[0] == 0    # opens the gate
+    assert [raw.receive()[2] for _ in range(2)] == [182, CLOSE]
+    assert raw.receive() is None
+    assert other.call(REMOTE, 59)[0] == 0
+
+
 @pytest.mark.parametrize('length', [0, 3, 27, 65 * 1024, 0x7fffffff, 0xffffffff])
 def test_impossible_length_closes_the_connection(daemon, length):
     raw = Raw(daemon.folder / 'libvirt-sock')
@@ -472,6 +486,7 @@ def test_administration_by_the_distributions_tool(daemon):
             conn.getHostname()
 
 
+@pytest.mark.skipif(not LIBVIRTD.exists(), reason=f'{LIBVIRTD} is not built')
 def test_settings_errors_name_file_line_and_fix(tmp_path):
     def check(text: str) -> subprocess.CompletedProcess:
         (tmp_path / 'd.conf').write_text(text)
