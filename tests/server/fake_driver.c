@@ -368,6 +368,30 @@ fake_vol_lookup_by_path(Call *call, const RemoteStorageVolLookupByPathArgs *args
     return true;
 }
 
+/* Descriptors: the one that comes is greeted, the one that goes carries a greeting. ------------------------------ */
+
+static bool
+fake_open_graphics(Call *call, const RemoteDomainOpenGraphicsArgs *args, GError **err)
+{
+    auto_fd int fd = call_take_fd(call, 0, err);
+
+    return fd >= 0 &&
+           (fd_write_all(fd, "hello", 5) || fail_errno(err, "write to", "the descriptor"));
+}
+
+static bool
+fake_open_graphics_fd(Call *call, const RemoteDomainOpenGraphicsFdArgs *args, GError **err)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return fail_errno(err, "make", "a socket pair");
+    fd_write_all(ends[1], "welcome", 7);
+    close(ends[1]);
+    g_array_append_val(call->fds_out, ends[0]);
+    return true;
+}
+
 /* The driver --------------------------------------------------------------------------------------------------------- */
 
 static bool
@@ -436,6 +460,8 @@ Driver fake_driver = {
             .domain_destroy = fake_destroy,
             .domain_shutdown = fake_shutdown,
             .domain_open_console = fake_open_console,
+            .domain_open_graphics = fake_open_graphics,
+            .domain_open_graphics_fd = fake_open_graphics_fd,
             .storage_vol_lookup_by_path = fake_vol_lookup_by_path,
             .storage_vol_download = fake_vol_download,
             .storage_vol_upload = fake_vol_upload,

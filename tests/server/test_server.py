@@ -367,6 +367,28 @@ def test_many_slow_calls_of_one_client_do_not_stop_its_quick_ones(daemon):
     assert [answer[4] for answer in answers] == sorted(answer[4] for answer in answers)
 
 
+def test_descriptors_travel_both_ways(daemon):
+    with daemon.connect() as conn:
+        guest = conn.lookupByName('idle')
+        ours, theirs = socket.socketpair()
+        guest.openGraphics(0, theirs.fileno())
+        theirs.close()
+        assert ours.recv(100) == b'hello' and ours.recv(100) == b''
+        with socket.socket(fileno=guest.openGraphicsFD(0)) as got:
+            assert got.recv(100) == b'welcome' and got.recv(100) == b''
+        with pytest.raises(libvirt.libvirtError):
+            conn.lookupByName('nobody')
+
+
+def test_missing_descriptor_is_an_error(daemon):
+    raw = Raw(daemon.folder / 'libvirt-sock')
+    assert raw.open()[0] == 0
+    idle = struct.pack('>I', 4) + b'idle' + b'idle'.ljust(16, b'\0') + struct.pack('>iII', -1, 0, 0)
+    status, payload = raw.call(REMOTE, 249, idle)       # domain_open_graphics without descriptors
+    assert status == 1 and 'descriptor 0 is missing' in error_of(payload)[2]
+    assert raw.call(REMOTE, 59)[0] == 0
+
+
 def test_deferred_call_is_answered_later(daemon):
     with daemon.connect() as conn:
         conn.lookupByName('idle').shutdown()
