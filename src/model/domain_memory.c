@@ -36,7 +36,8 @@ order_cells(CpuNuma *numa, GError **err)
         cell->has_id = true;
         sorted[id] = cell;
     }
-    memcpy(numa->cells, sorted, numa->n_cells * sizeof(*sorted));
+    if (numa->n_cells)
+        memcpy(numa->cells, sorted, numa->n_cells * sizeof(*sorted));
     return true;
 }
 

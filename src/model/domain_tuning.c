@@ -106,7 +106,8 @@ fill_pins(Domain *dom, GError **err)
             vcpu_pin_free(tune->vcpupins[i]);
     }
     tune->n_vcpupins = kept;
-    qsort(tune->vcpupins, kept, sizeof(*tune->vcpupins), compare_pins);
+    if (kept)
+        qsort(tune->vcpupins, kept, sizeof(*tune->vcpupins), compare_pins);
     return true;
 }
 
