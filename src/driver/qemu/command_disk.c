@@ -110,6 +110,16 @@ disk_format_node(const Disk *disk, StorageFormat format, guint index, bool is_re
     return node;
 }
 
+/* Where the chain has not been looked at (a line for reading only), the emulator would look itself. */
+static void
+add_nodes(CommandLine *line, Json *take_storage, Json *take_format, bool is_chain_known)
+{
+    if (!is_chain_known)
+        json_object_del(take_format, "backing");
+    line_add_json(line, "-blockdev", take_storage);
+    line_add_json(line, "-blockdev", take_format);
+}
+
 /* The chain from the bottom up; returns in @backing the number of the layer right below the top. */
 static bool
 add_layers(CommandLine *line, const Disk *disk, const BackingStore *layer, guint *backing, GError **err)
@@ -126,8 +136,8 @@ add_layers(CommandLine *line, const Disk *disk, const BackingStore *layer, guint
     storage = disk_storage_node(disk, layer->type, &layer->source, layer->index, true, err);
     if (!storage)
         return false;
-    line_add_json(line, "-blockdev", g_steal_pointer(&storage));
-    line_add_json(line, "-blockdev", disk_format_node(disk, format, layer->index, true, below));
+    add_nodes(line, g_steal_pointer(&storage), disk_format_node(disk, format, layer->index, true, below),
+              layer->backing_store != NULL);
     *backing = layer->index;
     return true;
 }
@@ -386,9 +396,9 @@ add_disk(CommandLine *line, const Disk *disk, GError **err)
         storage = disk_storage_node(disk, disk->type, &disk->source, disk->source.index, is_read_only(disk), err);
         if (!storage)
             return false;
-        line_add_json(line, "-blockdev", g_steal_pointer(&storage));
-        line_add_json(line, "-blockdev",
-                      disk_format_node(disk, disk->driver.type, disk->source.index, is_read_only(disk), backing));
+        add_nodes(line, g_steal_pointer(&storage),
+                  disk_format_node(disk, disk->driver.type, disk->source.index, is_read_only(disk), backing),
+                  disk->backing_store != NULL);
     }
     device = disk_device(line, disk, is_empty ? 0 : disk->source.index, err);
     if (!device)

@@ -241,6 +241,7 @@ fill_slots(void)
     qemu_lifecycle_slots(&qemu_driver.slots);
     qemu_list_slots(&qemu_driver.slots);
     qemu_info_slots(&qemu_driver.slots);
+    qemu_node_slots(&qemu_driver.slots);
     qemu_stats_slots(&qemu_driver.slots);
     qemu_console_slots(&qemu_driver.slots);
     qemu_device_slots(&qemu_driver.slots);

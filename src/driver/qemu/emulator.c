@@ -76,6 +76,8 @@ emulator_unref(Emulator *emulator)
     g_free(emulator->monitor_path);
     g_free(emulator->version_text);
     guest_unref(emulator->guest);
+    for (gsize i = 0; i < EMULATOR_N_CACHED; i++)
+        json_decref(emulator->cached[i]);
     g_mutex_clear(&emulator->mutex);
     g_cond_clear(&emulator->cleared);
     g_free(emulator);
@@ -146,11 +148,11 @@ folder_name(int id, const char *name)
 }
 
 char *
-emulator_channel_path(const Guest *guest, int id, const char *name)
+emulator_channel_folder(const Guest *guest, int id)
 {
     g_autofree char *folder = folder_name(id, guest->name);
 
-    return g_build_filename(guest->qemu->channel_dir, folder, name, NULL);
+    return g_build_filename(guest->qemu->channel_dir, folder, NULL);
 }
 
 /* A folder or file that the emulator's user has to reach. */
@@ -479,6 +481,21 @@ emulator_wait_cleared(Emulator *emulator, int timeout_ms)
     g_mutex_unlock(&emulator->mutex);
     pool_block_end(NULL);
     return in_time;
+}
+
+Json *
+emulator_cache_swap(Emulator *emulator, EmulatorCached which, const Json *answer)
+{
+    Json *current;
+
+    g_mutex_lock(&emulator->mutex);
+    if (answer) {
+        json_decref(emulator->cached[which]);
+        emulator->cached[which] = json_incref((Json *)answer);
+    }
+    current = json_incref(emulator->cached[which]);
+    g_mutex_unlock(&emulator->mutex);
+    return current;
 }
 
 /* ---- watching for the end ---- */

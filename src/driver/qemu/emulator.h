@@ -27,6 +27,15 @@ typedef enum {
 /* @event NULL: the monitor has closed. */
 typedef void (*EmulatorEventFn)(Emulator *emulator, const char *event, const Json *data, gpointer opaque);
 
+/* The last answers to questions of bulk statistics. */
+typedef enum {
+    EMULATOR_CACHED_BLOCK_STATS,
+    EMULATOR_CACHED_BLOCKS,
+    EMULATOR_CACHED_BALLOON,
+    EMULATOR_CACHED_GUEST_STATS,
+    EMULATOR_N_CACHED,
+} EmulatorCached;
+
 struct Emulator {
     gatomicrefcount refs;
     Guest *guest; /* a reference until emulator_forget */
@@ -50,9 +59,10 @@ struct Emulator {
     /* Loop's thread only. */
     LoopWatch *exit_watch;
 
-    GMutex mutex; /* of is_cleared, which destroy waits for */
+    GMutex mutex; /* of what follows: other threads wait for the end, and read statistics */
     GCond cleared;
     bool is_cleared;
+    Json *cached[EMULATOR_N_CACHED];
 };
 
 Emulator *emulator_ref(Emulator *emulator);
@@ -86,8 +96,11 @@ bool emulator_wait_cleared(Emulator *emulator, int timeout_ms);
 void emulator_clear_up(Emulator *emulator);
 void emulator_remove_places(const char *lib_dir, const char *channel_dir);
 
-/* Where the socket of a channel of domain @id is that has no path of its own. */
-char *emulator_channel_path(const Guest *guest, int id, const char *name);
+/* Where the sockets of channels of domain @id are that have no path of their own. */
+char *emulator_channel_folder(const Guest *guest, int id);
+
+/* Keep @answer as the last one, unless it is NULL; the one that counts now, a new reference or NULL. Any thread. */
+Json *emulator_cache_swap(Emulator *emulator, EmulatorCached which, const Json *answer);
 
 void emulator_add_listener(Emulator *emulator, EmulatorEventFn func, gpointer opaque);
 void emulator_remove_listener(Emulator *emulator, EmulatorEventFn func, gpointer opaque);

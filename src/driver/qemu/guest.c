@@ -2,6 +2,7 @@
 /* The guest object: its definitions, its view, its place in the registry. See guest.h. What it does: lifecycle.c. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include "driver/qemu/accept.h"
 #include "driver/qemu/guest.h"
 
 #include <string.h>
@@ -138,9 +139,22 @@ guest_is_running(const Guest *guest)
 }
 
 bool
+fail_not_running(GError **err)
+{
+    return error_set(err, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, "domain is not running");
+}
+
+bool
+fail_transient(GError **err)
+{
+    return error_set(err, VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID,
+                     "transient domains do not have any persistent config");
+}
+
+bool
 guest_require_running(const Guest *guest, GError **err)
 {
-    return guest_is_running(guest) || fail(err, VIR_ERR_OPERATION_INVALID, "domain is not running");
+    return guest_is_running(guest) || fail_not_running(err);
 }
 
 bool
@@ -308,7 +322,9 @@ guest_of_call(const Call *call, const RemoteNonnullDomain *dom, GError **err)
 Domain *
 guest_parse_xml(QemuDriver *qemu, const char *xml, ModelParseFlags flags, GError **err)
 {
-    return domain_parse_filled(xml, flags, qemu_fill_host(qemu), err);
+    g_autoptr(Domain) dom = domain_parse_filled(xml, flags, qemu_fill_host(qemu), err);
+
+    return dom && qemu_accept_domain(dom, err) ? g_steal_pointer(&dom) : NULL;
 }
 
 /* ---- waiting for the strand from another thread ---- */

@@ -82,6 +82,9 @@ const Domain *guest_config(const Guest *guest); /* NULL when it is transient */
 bool guest_is_running(const Guest *guest);
 /* VIR_ERR_OPERATION_INVALID, "domain is not running". */
 bool guest_require_running(const Guest *guest, GError **err);
+/* The two refusals that clients know under the domain "domain". Always false. */
+bool fail_not_running(GError **err);
+bool fail_transient(GError **err);
 bool guest_require_off(const Guest *guest, GError **err);
 /* VIR_ERR_OPERATION_INVALID while guest->job is there, naming it. */
 bool guest_require_idle(const Guest *guest, GError **err);
@@ -131,6 +134,8 @@ void disk_number_nodes(Guest *guest, Disk *disk);
 /* ---- starting and stopping, in pieces ---- */
 /* What an emulator for @config is to be: a copy with id, aliases, node numbers, ports and socket paths. */
 Domain *guest_make_live(Guest *guest, const Domain *config, int id, GError **err);
+/* Channels without a path of their own get one in @folder. */
+void machine_place_channels(Domain *machine, const char *folder);
 /* Give back the ports that guest_make_live took. */
 void machine_release_ports(QemuDriver *qemu, const Domain *machine);
 /* Start from @guest's configuration up to the running (or, with VIR_DOMAIN_START_PAUSED, paused) guest. */

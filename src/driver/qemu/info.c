@@ -77,7 +77,7 @@ qemu_domain_get_control_info(Call *call, const RemoteDomainGetControlInfoArgs *a
     if (!view || !qemu_check_flags(call, args->flags, 0, err))
         return false;
     if (!view->emulator)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "domain is not running");
+        return fail_not_running(err);
     if (!qmp_is_open(view->emulator->qmp)) {
         ret->state = VIR_DOMAIN_CONTROL_ERROR;
         ret->details = VIR_DOMAIN_CONTROL_ERROR_REASON_MONITOR;
@@ -106,9 +106,9 @@ domain_for_flags(const GuestView *view, guint flags, GError **err)
     if ((flags & VIR_DOMAIN_AFFECT_LIVE) && (flags & VIR_DOMAIN_AFFECT_CONFIG))
         return fail_null(err, VIR_ERR_INVALID_ARG, "flags 'affect live' and 'affect config' are mutually exclusive");
     if (flags & VIR_DOMAIN_AFFECT_LIVE && !view->live)
-        return fail_null(err, VIR_ERR_OPERATION_INVALID, "domain is not running");
+        return fail_not_running(err), NULL;
     if (flags & VIR_DOMAIN_AFFECT_CONFIG && !view->is_persistent)
-        return fail_null(err, VIR_ERR_OPERATION_INVALID, "transient domains do not have any persistent config");
+        return fail_transient(err), NULL;
     return flags & VIR_DOMAIN_AFFECT_CONFIG ? machine_domain(view->config) : domain_of(view);
 }
 
@@ -194,7 +194,7 @@ qemu_domain_get_hostname(Call *call, const RemoteDomainGetHostnameArgs *args, Re
     if (!view || !qemu_check_flags(call, args->flags, VIR_DOMAIN_GET_HOSTNAME_LEASE | VIR_DOMAIN_GET_HOSTNAME_AGENT, err))
         return false;
     if (!view->emulator)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "domain is not running");
+        return fail_not_running(err);
     return fail(err, VIR_ERR_NO_HOSTNAME, "no hostname found for domain %s", view->view.name);
 }
 

@@ -192,7 +192,7 @@ destroy(Call *call, const RemoteNonnullDomain *dom, guint flags, GError **err)
     if (!guest || !qemu_check_flags(call, flags, VIR_DOMAIN_DESTROY_GRACEFUL | VIR_DOMAIN_DESTROY_REMOVE_LOGS, err))
         return false;
     if (!emulator)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "domain is not running");
+        return fail_not_running(err);
     g_atomic_int_set(&guest->stop_reason, VIR_DOMAIN_SHUTOFF_DESTROYED);
     if (flags & VIR_DOMAIN_DESTROY_GRACEFUL)
         patience_ms = -1;

@@ -194,9 +194,8 @@ machine_release_ports(QemuDriver *qemu, const Domain *machine)
     }
 }
 
-/* A channel without a path gets one below the guest's own folder. */
-static void
-place_channels(Guest *guest, Domain *machine, int id)
+void
+machine_place_channels(Domain *machine, const char *folder)
 {
     for (gsize i = 0; i < machine->n_channels; i++) {
         Channel *channel = machine->channels[i];
@@ -211,7 +210,7 @@ place_channels(Guest *guest, Domain *machine, int id)
             channel->chardev.sources[0] = source;
             channel->chardev.n_sources = 1;
         }
-        source->path = emulator_channel_path(guest, id, channel->target.name ? channel->target.name : channel->info.alias_name);
+        source->path = g_build_filename(folder, channel->target.name ? channel->target.name : channel->info.alias_name, NULL);
     }
 }
 
@@ -242,6 +241,7 @@ guest_make_live(Guest *guest, const Domain *config, int id, GError **err)
 {
     g_autoptr(Domain) machine = domain_copy(config);
     const Domain *running = guest_live(guest);
+    g_autofree char *channels = NULL;
 
     if (!domain_fill(machine, (gpointer)qemu_fill_host(guest->qemu), err))
         return NULL;
@@ -257,7 +257,8 @@ guest_make_live(Guest *guest, const Domain *config, int id, GError **err)
         disk_number_nodes(guest, machine->disks[i - 1]);
         name_device(machine->disks[i - 1]);
     }
-    place_channels(guest, machine, id);
+    channels = emulator_channel_folder(guest, id);
+    machine_place_channels(machine, channels);
     for (gsize i = 0; i < machine->n_graphics; i++)
         if (!take_ports(guest, machine->graphics[i], running && i < running->n_graphics ? running->graphics[i] : NULL, err)) {
             machine_release_ports(guest->qemu, machine);
