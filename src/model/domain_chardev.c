@@ -254,6 +254,16 @@ is_made_path(const char *path, const char *target)
            slash - folder > (int)strlen("domain-");
 }
 
+void
+channel_drop_made_path(Channel *channel)
+{
+    const ChardevSource *source = channel->chardev.n_sources ? channel->chardev.sources[0] : NULL;
+
+    if (channel->type == CHARDEV_TYPE_UNIX && channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO &&
+        source && is_made_path(source->path, channel->target.name) && !source->reconnect)
+        drop_sources(&channel->chardev);
+}
+
 /* The agent's socket is named at start; a reconnect has nobody to reach there. */
 static bool
 drop_made_path(Channel *channel, GError **err)

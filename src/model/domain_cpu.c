@@ -42,7 +42,7 @@ fill_mode(const Domain *dom, Cpu *cpu, const DomainMachine *machine)
     case CPU_MODE_MAXIMUM:
         if (!cpu->check)
             cpu->check = CPU_CHECK_NONE;
-        if (!cpu->migratable)
+        if (!cpu->migratable && cpu->mode == CPU_MODE_HOST_PASSTHROUGH)
             cpu->migratable = machine->cpu_is_migratable ? TRISTATE_ON : TRISTATE_OFF;
         g_clear_pointer(&cpu->model.vendor_id, g_free);
         break;

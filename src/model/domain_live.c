@@ -27,6 +27,7 @@ drop_live_chardevs(Domain *dom)
         drop_pty_path(dom->parallels[i]->type, &dom->parallels[i]->chardev);
     for (gsize i = 0; i < dom->n_channels; i++) {
         drop_pty_path(dom->channels[i]->type, &dom->channels[i]->chardev);
+        channel_drop_made_path(dom->channels[i]);
         dom->channels[i]->target.state = CHANNEL_STATE_UNSET;
     }
     for (gsize i = 0; i < dom->n_consoles; i++) {
@@ -58,6 +59,15 @@ drop_skipped_labels(DiskSource *source)
     source->n_seclabels = kept;
 }
 
+/* From the first layer on that was found, not written. */
+static void
+drop_detected(BackingStore **place)
+{
+    while (*place && (*place)->detected != TRISTATE_YES)
+        place = &(*place)->backing_store;
+    g_clear_pointer(place, backing_store_free);
+}
+
 static void
 drop_live_disks(Domain *dom)
 {
@@ -69,6 +79,7 @@ drop_live_disks(Domain *dom)
         g_clear_pointer(&disk->source.private_data, source_private_free);
         g_clear_pointer(&disk->private_data, disk_private_free);
         g_clear_pointer(&disk->mirror, disk_mirror_free);
+        drop_detected(&disk->backing_store);
         drop_live_chain(disk->backing_store);
     }
 }

@@ -111,6 +111,7 @@ bool smartcard_fill_defaults(Smartcard *smartcard, GError **err);
 bool serial_fill_defaults(Serial *serial, Domain *dom, const DomainFillHost *host, GError **err);
 bool parallel_fill_defaults(Parallel *parallel, GError **err);
 bool console_fill_defaults(Console *console, GError **err);
+void channel_drop_made_path(Channel *channel);
 bool channel_fill_defaults(Channel *channel, GError **err);
 bool redirdev_fill_defaults(Redirdev *redirdev, GError **err);
 bool input_fill_defaults(Input *input, const Domain *dom, GError **err);

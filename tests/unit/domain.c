@@ -190,6 +190,23 @@ persistent_form_loses_what_lives_only_while_running(void)
 }
 
 static void
+persistent_form_keeps_written_chains_and_drops_found_ones(void)
+{
+    g_autoptr(Domain) dom =
+        domain_of("pc", "<disk type='file'><source file='/img/c'/><backingStore type='file'>"
+                        "<format type='raw'/><source file='/img/b'/></backingStore>"
+                        "<target dev='vda'/></disk>");
+    g_autoptr(Domain) inactive = NULL;
+    BackingStore *written = dom->disks[0]->backing_store;
+
+    written->backing_store = backing_store_new();
+    written->backing_store->detected = TRISTATE_YES;
+    inactive = domain_copy_inactive(dom);
+    g_assert_cmpstr(inactive->disks[0]->backing_store->source.file, ==, "/img/b");
+    g_assert_null(inactive->disks[0]->backing_store->backing_store);
+}
+
+static void
 a_changed_disk_bus_is_no_stable_machine(void)
 {
     g_autoptr(Domain) dom =
@@ -240,6 +257,8 @@ main(int argc, char **argv)
     g_test_add_func("/domain/a_full_machine_refuses_one_more", a_full_machine_refuses_one_more);
     g_test_add_func("/domain/persistent_form_loses_what_lives_only_while_running",
                     persistent_form_loses_what_lives_only_while_running);
+    g_test_add_func("/domain/persistent_form_keeps_written_chains_and_drops_found_ones",
+                    persistent_form_keeps_written_chains_and_drops_found_ones);
     g_test_add_func("/domain/a_changed_disk_bus_is_no_stable_machine",
                     a_changed_disk_bus_is_no_stable_machine);
     g_test_add_func("/domain/without_a_host_only_common_rules_hold",
