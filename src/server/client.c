@@ -37,6 +37,7 @@ client_unref(Client *client)
     if (!client || !g_atomic_ref_count_dec(&client->refs))
         return;
     g_assert(!client->watch && !client->conn);
+    g_clear_pointer(&client->streams, g_ptr_array_unref);
     wire_reader_free(client->reader);
     wire_transport_free(client->transport);
     g_mutex_clear(&client->lock);

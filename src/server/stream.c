@@ -634,6 +634,7 @@ stream_receive(Client *client, WireMessage *take_message)
         stream_pump(stream);
 }
 
+/* A stream that a worker attaches after this ends when it would start. */
 void
 streams_abort(Client *client)
 {
@@ -645,12 +646,9 @@ streams_abort(Client *client)
             stream = stream_ref(client->streams->pdata[client->streams->len - 1]);
         g_mutex_unlock(&client->lock);
         if (!stream)
-            break;
+            return;
         stream_end(stream, true, false);
     }
-    g_mutex_lock(&client->lock);
-    g_clear_pointer(&client->streams, g_ptr_array_unref);
-    g_mutex_unlock(&client->lock);
 }
 
 bool
