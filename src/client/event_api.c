@@ -24,7 +24,8 @@ event_impl_is_registered(void)
 void
 virEventRegisterImpl(virEventAddHandleFunc add_handle, virEventUpdateHandleFunc update_handle,
                      virEventRemoveHandleFunc remove_handle, virEventAddTimeoutFunc add_timeout,
-                     virEventUpdateTimeoutFunc update_timeout, virEventRemoveTimeoutFunc remove_timeout)
+                     virEventUpdateTimeoutFunc update_timeout,
+                     virEventRemoveTimeoutFunc remove_timeout)
 {
     /* The first one stays: handles that were added to it could not be moved. */
     if (event_impl_is_registered())
@@ -42,7 +43,8 @@ virEventRegisterDefaultImpl(void)
 {
     client_reset_error();
     virEventRegisterImpl(event_loop_add_handle, event_loop_update_handle, event_loop_remove_handle,
-                         event_loop_add_timeout, event_loop_update_timeout, event_loop_remove_timeout);
+                         event_loop_add_timeout, event_loop_update_timeout,
+                         event_loop_remove_timeout);
     return 0;
 }
 

@@ -18,8 +18,8 @@
 
 typedef struct {
     int id;
-    int fd, events;        /* handles */
-    gint64 due_us;         /* timeouts: -1 when disabled */
+    int fd, events; /* handles */
+    gint64 due_us;  /* timeouts: -1 when disabled */
     int interval_ms;
     virEventHandleCallback handle_cb;
     virEventTimeoutCallback timeout_cb;
@@ -34,8 +34,8 @@ static struct {
     int next_handle, next_timeout;
     bool has_removed;
     int wake_fd;
-    int runners;                   /* threads inside event_loop_run_once */
-    int pollers;                   /* threads asleep in poll */
+    int runners; /* threads inside event_loop_run_once */
+    int pollers; /* threads asleep in poll */
 } loop = {.next_handle = 1, .next_timeout = 1, .wake_fd = -1};
 
 static void
@@ -79,14 +79,17 @@ find_locked(GPtrArray *sources, int id)
 static short
 poll_events(int events)
 {
-    return (events & VIR_EVENT_HANDLE_READABLE ? POLLIN : 0) | (events & VIR_EVENT_HANDLE_WRITABLE ? POLLOUT : 0) |
-           (events & VIR_EVENT_HANDLE_ERROR ? POLLERR : 0) | (events & VIR_EVENT_HANDLE_HANGUP ? POLLHUP : 0);
+    return (events & VIR_EVENT_HANDLE_READABLE ? POLLIN : 0) |
+           (events & VIR_EVENT_HANDLE_WRITABLE ? POLLOUT : 0) |
+           (events & VIR_EVENT_HANDLE_ERROR ? POLLERR : 0) |
+           (events & VIR_EVENT_HANDLE_HANGUP ? POLLHUP : 0);
 }
 
 static int
 handle_events(short events)
 {
-    return (events & POLLIN ? VIR_EVENT_HANDLE_READABLE : 0) | (events & POLLOUT ? VIR_EVENT_HANDLE_WRITABLE : 0) |
+    return (events & POLLIN ? VIR_EVENT_HANDLE_READABLE : 0) |
+           (events & POLLOUT ? VIR_EVENT_HANDLE_WRITABLE : 0) |
            (events & (POLLERR | POLLNVAL) ? VIR_EVENT_HANDLE_ERROR : 0) |
            (events & POLLHUP ? VIR_EVENT_HANDLE_HANGUP : 0);
 }
@@ -98,7 +101,8 @@ due_after(int timeout_ms)
 }
 
 int
-event_loop_add_handle(int fd, int events, virEventHandleCallback cb, void *opaque, virFreeCallback ff)
+event_loop_add_handle(int fd, int events, virEventHandleCallback cb, void *opaque,
+                      virFreeCallback ff)
 {
     Source *source = g_new0(Source, 1);
     int id;
@@ -106,7 +110,8 @@ event_loop_add_handle(int fd, int events, virEventHandleCallback cb, void *opaqu
     g_mutex_lock(&loop.lock);
     init_locked();
     id = loop.next_handle++;
-    *source = (Source){.id = id, .fd = fd, .events = events, .handle_cb = cb, .opaque = opaque, .free_opaque = ff};
+    *source = (Source){
+        .id = id, .fd = fd, .events = events, .handle_cb = cb, .opaque = opaque, .free_opaque = ff};
     g_ptr_array_add(loop.handles, source);
     wake_locked();
     g_mutex_unlock(&loop.lock);
@@ -158,8 +163,13 @@ event_loop_add_timeout(int timeout_ms, virEventTimeoutCallback cb, void *opaque,
     g_mutex_lock(&loop.lock);
     init_locked();
     id = loop.next_timeout++;
-    *source = (Source){.id = id, .fd = -1, .interval_ms = timeout_ms, .due_us = due_after(timeout_ms),
-                       .timeout_cb = cb, .opaque = opaque, .free_opaque = ff};
+    *source = (Source){.id = id,
+                       .fd = -1,
+                       .interval_ms = timeout_ms,
+                       .due_us = due_after(timeout_ms),
+                       .timeout_cb = cb,
+                       .opaque = opaque,
+                       .free_opaque = ff};
     g_ptr_array_add(loop.timeouts, source);
     wake_locked();
     g_mutex_unlock(&loop.lock);
@@ -295,7 +305,8 @@ call_handles(GArray *fds, GPtrArray *sources)
         is_wanted = !source->is_removed && source->events != 0;
         g_mutex_unlock(&loop.lock);
         if (is_wanted)
-            source->handle_cb(source->id, source->fd, handle_events(entry->revents), source->opaque);
+            source->handle_cb(source->id, source->fd, handle_events(entry->revents),
+                              source->opaque);
     }
 }
 
@@ -304,7 +315,8 @@ drain_wake(const GArray *fds)
 {
     guint64 count;
 
-    if (g_array_index(fds, struct pollfd, 0).revents && read(loop.wake_fd, &count, sizeof(count)) < 0)
+    if (g_array_index(fds, struct pollfd, 0).revents &&
+        read(loop.wake_fd, &count, sizeof(count)) < 0)
         return; /* another runner was quicker */
 }
 

@@ -250,7 +250,8 @@ keepalive_wait_ms(Link *link)
     if (link->keepalive_interval_s <= 0 || link->error)
         return -1;
     now = g_get_monotonic_time();
-    due = MAX(link->last_heard_us, link->last_ping_us) + link->keepalive_interval_s * G_USEC_PER_SEC;
+    due =
+        MAX(link->last_heard_us, link->last_ping_us) + link->keepalive_interval_s * G_USEC_PER_SEC;
     return due <= now ? 0 : (int)MIN((due - now) / 1000 + 1, G_MAXINT);
 }
 
@@ -262,8 +263,9 @@ keepalive_act_locked(Link *link)
     if (keepalive_wait_ms(link) != 0)
         return;
     if (link->pings_unanswered >= link->keepalive_count) {
-        fail(&err, VIR_ERR_INTERNAL_ERROR, "the daemon did not answer %u keepalive packets in %d seconds",
-             link->pings_unanswered, link->keepalive_interval_s * (int)(link->keepalive_count + 1));
+        fail(&err, VIR_ERR_INTERNAL_ERROR,
+             "the daemon did not answer %u keepalive packets in %d seconds", link->pings_unanswered,
+             link->keepalive_interval_s * (int)(link->keepalive_count + 1));
         link_fail_locked(link, g_steal_pointer(&err), VIR_CONNECT_CLOSE_REASON_KEEPALIVE);
         return;
     }
@@ -298,7 +300,8 @@ plan_watch_locked(Link *link, int *events, int *timeout)
         *events |= VIR_EVENT_HANDLE_WRITABLE;
     *timeout = has_news_locked(link) ? 0 : keepalive_wait_ms(link);
     if (*timeout > 0)
-        *timeout = MAX(link->keepalive_interval_s * 1000, 1); /* a steady value: set once, looked at when it fires */
+        *timeout = MAX(link->keepalive_interval_s * 1000,
+                       1); /* a steady value: set once, looked at when it fires */
 }
 
 /* Unlock, and tell the event loop what changed. One thread at a time does it; a later change is picked up by it. */
@@ -405,7 +408,8 @@ link_watch(Link *link)
         link_unref(link);
         return false;
     }
-    watch = virEventAddHandle(link_fd(link), VIR_EVENT_HANDLE_READABLE, on_handle, link_ref(link), drop_link);
+    watch = virEventAddHandle(link_fd(link), VIR_EVENT_HANDLE_READABLE, on_handle, link_ref(link),
+                              drop_link);
     if (watch < 0) {
         virEventRemoveTimeout(timer);
         link_unref(link);

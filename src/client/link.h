@@ -52,7 +52,8 @@ typedef struct {
 
 /* Queue the request and write what can be written; serial and program are filled in. Does not wait. @stream, if given, is
  * opened by this call and gets its packets from now on. */
-bool link_send(Link *link, LinkCall *call, WireMessage *take_request, LinkStream *stream, GError **err);
+bool link_send(Link *link, LinkCall *call, WireMessage *take_request, LinkStream *stream,
+               GError **err);
 /* Wait for the reply; call->reply may be an error packet, which is the caller's to look at. */
 bool link_wait(Link *link, LinkCall *call, GError **err);
 /* Send something that is not answered, waiting until it is written. */
@@ -73,26 +74,28 @@ bool link_stream_is_open(LinkStream *stream);
 void link_stream_unbind(LinkStream *stream);
 
 typedef enum {
-    LINK_STREAM_DATA,        /* *n bytes were stored; 0: the end */
-    LINK_STREAM_HOLE,        /* a hole comes next: link_stream_receive_hole */
+    LINK_STREAM_DATA, /* *n bytes were stored; 0: the end */
+    LINK_STREAM_HOLE, /* a hole comes next: link_stream_receive_hole */
     LINK_STREAM_WOULD_BLOCK,
     LINK_STREAM_FAILED,
 } LinkStreamResult;
 
 /* Holes read as zeros, unless @stops_at_hole. */
-LinkStreamResult link_stream_receive(LinkStream *stream, void *bytes, gsize len, bool may_wait, bool stops_at_hole,
-                                     gsize *n, GError **err);
+LinkStreamResult link_stream_receive(LinkStream *stream, void *bytes, gsize len, bool may_wait,
+                                     bool stops_at_hole, gsize *n, GError **err);
 /* The length of the hole at the front, which is taken; 0 when data is there. Waits for either. */
 LinkStreamResult link_stream_receive_hole(LinkStream *stream, gint64 *length, GError **err);
 /* At most WIRE_STREAM_DATA_MAX bytes. */
-LinkStreamResult link_stream_send(LinkStream *stream, const void *bytes, gsize len, bool may_wait, GError **err);
-LinkStreamResult link_stream_send_hole(LinkStream *stream, gint64 length, guint32 flags, GError **err);
+LinkStreamResult link_stream_send(LinkStream *stream, const void *bytes, gsize len, bool may_wait,
+                                  GError **err);
+LinkStreamResult link_stream_send_hole(LinkStream *stream, gint64 length, guint32 flags,
+                                       GError **err);
 /* Say goodbye and wait for the peer's: @status WIRE_OK finishes, WIRE_ERROR aborts. */
 bool link_stream_end(LinkStream *stream, WireStatus status, GError **err);
 
 /* One callback for each stream, called from the event loop. @events are VIR_STREAM_EVENT_*. */
 typedef void (*LinkStreamFunc)(void *data, int events);
-bool link_stream_set_callback(LinkStream *stream, int events, LinkStreamFunc func, void *data, GDestroyNotify free_func,
-                              GError **err);
+bool link_stream_set_callback(LinkStream *stream, int events, LinkStreamFunc func, void *data,
+                              GDestroyNotify free_func, GError **err);
 bool link_stream_update_callback(LinkStream *stream, int events, GError **err);
 bool link_stream_remove_callback(LinkStream *stream, GError **err);

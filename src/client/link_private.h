@@ -13,12 +13,12 @@ struct Link {
     const LinkOwnerClass *cls;
     void *owner;
     guint32 next_serial;
-    GQueue waiters;    /* of LinkCall: threads that wait now */
-    GQueue sent;       /* of LinkCall: sent ahead, nobody waits for them yet */
-    GQueue events;     /* of WireMessage, for the owner */
-    GPtrArray *streams; /* of LinkStream, open ones */
+    GQueue waiters;       /* of LinkCall: threads that wait now */
+    GQueue sent;          /* of LinkCall: sent ahead, nobody waits for them yet */
+    GQueue events;        /* of WireMessage, for the owner */
+    GPtrArray *streams;   /* of LinkStream, open ones */
     gsize stream_backlog; /* bytes that streams hold unread */
-    GError *error;     /* why the connection is of no more use */
+    GError *error;        /* why the connection is of no more use */
     bool is_closed;
     bool is_reading, is_writing; /* a thread polls for that */
     bool has_close_notice;
@@ -40,21 +40,21 @@ struct LinkStream {
     guint32 program, version;
     gint32 procedure;
     guint32 serial;
-    bool is_open;       /* packets go both ways */
-    bool has_ended;     /* the peer said that no more data comes */
-    bool is_ending;     /* we said goodbye */
-    bool is_confirmed;  /* and the peer did too */
+    bool is_open;      /* packets go both ways */
+    bool has_ended;    /* the peer said that no more data comes */
+    bool is_ending;    /* we said goodbye */
+    bool is_confirmed; /* and the peer did too */
     bool allows_holes;
-    GError *error;      /* what the peer said instead of more data */
-    GQueue incoming;    /* of WireMessage */
-    gsize taken;        /* bytes of the first one that were handed out */
-    gint64 hole_left;   /* of the first one, when it is a hole; -1: not looked at */
+    GError *error;    /* what the peer said instead of more data */
+    GQueue incoming;  /* of WireMessage */
+    gsize taken;      /* bytes of the first one that were handed out */
+    gint64 hole_left; /* of the first one, when it is a hole; -1: not looked at */
     /* callback */
     LinkStreamFunc func;
     void *func_data;
     GDestroyNotify func_free;
     int func_events;
-    bool is_calling;    /* func runs: whoever removes it leaves freeing to the caller */
+    bool is_calling; /* func runs: whoever removes it leaves freeing to the caller */
     bool is_error_told;
 };
 

@@ -68,8 +68,9 @@ static void
 push_end_locked(LinkStream *stream, WireStatus status, GError **err)
 {
     wire_queue_push(&stream->link->queue,
-                    wire_message_new(stream->program, stream->version, stream->procedure, WIRE_STREAM, stream->serial,
-                                     status), err);
+                    wire_message_new(stream->program, stream->version, stream->procedure,
+                                     WIRE_STREAM, stream->serial, status),
+                    err);
 }
 
 void
@@ -282,7 +283,8 @@ take_from_front(LinkStream *stream, WireMessage *message, guchar *bytes, gsize l
 }
 
 static LinkStreamResult
-receive_locked(LinkStream *stream, guchar *bytes, gsize len, bool may_wait, bool stops_at_hole, gsize *n, GError **err)
+receive_locked(LinkStream *stream, guchar *bytes, gsize len, bool may_wait, bool stops_at_hole,
+               gsize *n, GError **err)
 {
     LinkStreamResult result = await_input_locked(stream, may_wait);
 
@@ -305,8 +307,8 @@ receive_locked(LinkStream *stream, guchar *bytes, gsize len, bool may_wait, bool
 }
 
 LinkStreamResult
-link_stream_receive(LinkStream *stream, void *bytes, gsize len, bool may_wait, bool stops_at_hole, gsize *n,
-                    GError **err)
+link_stream_receive(LinkStream *stream, void *bytes, gsize len, bool may_wait, bool stops_at_hole,
+                    gsize *n, GError **err)
 {
     LinkStreamResult result;
 
@@ -372,7 +374,8 @@ send_locked(LinkStream *stream, WireMessage *take_message, bool may_wait, GError
 static WireMessage *
 stream_message(LinkStream *stream, WireType type, WireStatus status)
 {
-    return wire_message_new(stream->program, stream->version, stream->procedure, type, stream->serial, status);
+    return wire_message_new(stream->program, stream->version, stream->procedure, type,
+                            stream->serial, status);
 }
 
 LinkStreamResult
@@ -398,7 +401,8 @@ link_stream_send_hole(LinkStream *stream, gint64 length, guint32 flags, GError *
     g_mutex_lock(&stream->link->lock);
     if (!stream->allows_holes) {
         g_mutex_unlock(&stream->link->lock);
-        fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "the stream was opened without the flag for sparse data");
+        fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+             "the stream was opened without the flag for sparse data");
         return LINK_STREAM_FAILED;
     }
     message = stream_message(stream, WIRE_STREAM_HOLE, WIRE_CONTINUE);
@@ -545,8 +549,8 @@ link_stream_drop_callbacks_locked(Link *link)
 }
 
 bool
-link_stream_set_callback(LinkStream *stream, int events, LinkStreamFunc func, void *data, GDestroyNotify free_func,
-                         GError **err)
+link_stream_set_callback(LinkStream *stream, int events, LinkStreamFunc func, void *data,
+                         GDestroyNotify free_func, GError **err)
 {
     Link *link = stream->link;
     bool is_free;
@@ -557,8 +561,9 @@ link_stream_set_callback(LinkStream *stream, int events, LinkStreamFunc func, vo
         g_mutex_unlock(&link->lock);
         if (!is_free)
             return fail(err, VIR_ERR_INTERNAL_ERROR, "the stream has a callback already");
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "a stream callback needs an event loop, which must be registered "
-                                                 "before the connection is opened");
+        return fail(err, VIR_ERR_INTERNAL_ERROR,
+                    "a stream callback needs an event loop, which must be registered "
+                    "before the connection is opened");
     }
     stream->func = func;
     stream->func_data = data;

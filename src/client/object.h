@@ -36,33 +36,67 @@ typedef struct ClientObject ClientObject;
 struct ClientObject {
     guint32 magic; /* of the kind; 0 once freed */
     gint refs;
-    virConnectPtr conn;   /* a reference; NULL in connections. An admin object's is a virAdmConnectPtr */
-    ClientObject *parent; /* a reference: domain of a snapshot, network of a port, server of a client */
-    char *name;           /* also: port device of a filter binding */
-    char *key;            /* volume: key. interface: MAC. secret: usage id. binding: filter name. device: parent, kept */
-    char *pool;           /* volume: name of its pool */
-    bool has_key;         /* device: the parent was asked for */
+    virConnectPtr
+        conn; /* a reference; NULL in connections. An admin object's is a virAdmConnectPtr */
+    ClientObject
+        *parent; /* a reference: domain of a snapshot, network of a port, server of a client */
+    char *name;  /* also: port device of a filter binding */
+    char *
+        key; /* volume: key. interface: MAC. secret: usage id. binding: filter name. device: parent, kept */
+    char *pool;   /* volume: name of its pool */
+    bool has_key; /* device: the parent was asked for */
     guchar uuid[VIR_UUID_BUFLEN];
-    int id;               /* domain: id. secret: usage type. client: transport */
-    guint64 number;       /* client: id */
-    gint64 timestamp;     /* client: connected since */
+    int id;           /* domain: id. secret: usage type. client: transport */
+    guint64 number;   /* client: id */
+    gint64 timestamp; /* client: connected since */
 };
 
-struct _virDomain { ClientObject object; };
-struct _virDomainSnapshot { ClientObject object; };
-struct _virDomainCheckpoint { ClientObject object; };
-struct _virNetwork { ClientObject object; };
-struct _virNetworkPort { ClientObject object; };
-struct _virStoragePool { ClientObject object; };
-struct _virStorageVol { ClientObject object; };
-struct _virInterface { ClientObject object; };
-struct _virNodeDevice { ClientObject object; };
-struct _virSecret { ClientObject object; };
-struct _virNWFilter { ClientObject object; };
-struct _virNWFilterBinding { ClientObject object; };
-struct _virAdmServer { ClientObject object; };
-struct _virAdmClient { ClientObject object; };
+struct _virDomain {
+    ClientObject object;
+};
+struct _virDomainSnapshot {
+    ClientObject object;
+};
+struct _virDomainCheckpoint {
+    ClientObject object;
+};
+struct _virNetwork {
+    ClientObject object;
+};
+struct _virNetworkPort {
+    ClientObject object;
+};
+struct _virStoragePool {
+    ClientObject object;
+};
+struct _virStorageVol {
+    ClientObject object;
+};
+struct _virInterface {
+    ClientObject object;
+};
+struct _virNodeDevice {
+    ClientObject object;
+};
+struct _virSecret {
+    ClientObject object;
+};
+struct _virNWFilter {
+    ClientObject object;
+};
+struct _virNWFilterBinding {
+    ClientObject object;
+};
+struct _virAdmServer {
+    ClientObject object;
+};
+struct _virAdmClient {
+    ClientObject object;
+};
 
+guint32 client_kind_magic(ClientKind kind);
+/* Give an object that is part of a larger structure its kind and its first reference. */
+void client_object_init(ClientObject *object, ClientKind kind);
 /* A new object with one reference. @conn and @parent are referenced, the rest is set by the caller. */
 void *client_object_new(ClientKind kind, void *conn, void *parent);
 void *client_object_ref(void *object);

@@ -43,10 +43,7 @@ copy_error(const virError *from, virErrorPtr to)
     to->str1 = g_strdup(from->str1);
     to->str2 = g_strdup(from->str2);
     to->str3 = g_strdup(from->str3);
-    /* The deprecated object pointers would need references that the holder of a plain structure cannot give back. */
-    to->conn = NULL;
-    to->dom = NULL;
-    to->net = NULL;
+    /* The deprecated object pointers (conn, dom, net) stay NULL: nothing here ever sets them. */
 }
 
 void

@@ -49,7 +49,8 @@ virTypedParamsGet(virTypedParameterPtr params, int nparams, const char *name)
 
 /* 1 and *param: found; 0: there is none; -1: it has another type, or an argument is missing. */
 static int
-find_typed(virTypedParameterPtr params, int nparams, const char *name, int type, virTypedParameterPtr *param)
+find_typed(virTypedParameterPtr params, int nparams, const char *name, int type,
+           virTypedParameterPtr *param)
 {
     GError *err = NULL;
 
@@ -59,8 +60,8 @@ find_typed(virTypedParameterPtr params, int nparams, const char *name, int type,
     } else if (!*param) {
         return 0;
     } else if ((*param)->type != type) {
-        fail(&err, VIR_ERR_INVALID_ARG, "parameter '%s' is of type %s, not %s", name, typed_type_name((*param)->type),
-             typed_type_name(type));
+        fail(&err, VIR_ERR_INVALID_ARG, "parameter '%s' is of type %s, not %s", name,
+             typed_type_name((*param)->type), typed_type_name(type));
     } else {
         return 1;
     }
@@ -68,15 +69,16 @@ find_typed(virTypedParameterPtr params, int nparams, const char *name, int type,
     return -1;
 }
 
-#define DEFINE_GET(Name, TYPE, ctype, member)                                                                  \
-    int virTypedParamsGet##Name(virTypedParameterPtr params, int nparams, const char *name, ctype *value)      \
-    {                                                                                                          \
-        virTypedParameterPtr param;                                                                            \
-        int found = find_typed(params, nparams, name, VIR_TYPED_PARAM_##TYPE, &param);                         \
-                                                                                                               \
-        if (found == 1 && value)                                                                               \
-            *value = param->value.member;                                                                      \
-        return found;                                                                                          \
+#define DEFINE_GET(Name, TYPE, ctype, member)                                               \
+    int virTypedParamsGet##Name(virTypedParameterPtr params, int nparams, const char *name, \
+                                ctype *value)                                               \
+    {                                                                                       \
+        virTypedParameterPtr param;                                                         \
+        int found = find_typed(params, nparams, name, VIR_TYPED_PARAM_##TYPE, &param);      \
+                                                                                            \
+        if (found == 1 && value)                                                            \
+            *value = param->value.member;                                                   \
+        return found;                                                                       \
     }
 
 DEFINE_GET(Int, INT, int, i)
@@ -99,15 +101,17 @@ virTypedParamsGetBoolean(virTypedParameterPtr params, int nparams, const char *n
 
 /* Room for one more, with its name set; NULL when the name does not fit. */
 static virTypedParameterPtr
-append_param(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, int type, GError **err)
+append_param(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, int type,
+             GError **err)
 {
     virTypedParameterPtr param;
 
     if (!params || !nparams || !maxparams || !name)
-        return fail_null(err, VIR_ERR_INVALID_ARG, "a parameter was added without a name or an array");
+        return fail_null(err, VIR_ERR_INVALID_ARG,
+                         "a parameter was added without a name or an array");
     if (strlen(name) >= VIR_TYPED_PARAM_FIELD_LENGTH)
-        return fail_null(err, VIR_ERR_INVALID_ARG, "parameter name '%s' is longer than %d bytes", name,
-                         VIR_TYPED_PARAM_FIELD_LENGTH - 1);
+        return fail_null(err, VIR_ERR_INVALID_ARG, "parameter name '%s' is longer than %d bytes",
+                         name, VIR_TYPED_PARAM_FIELD_LENGTH - 1);
     if (*nparams >= *maxparams) {
         int wanted = *nparams + 1 + *nparams / 2;
         *params = g_renew(virTypedParameter, *params, wanted);
@@ -128,19 +132,19 @@ report_failure(GError *err)
     return -1;
 }
 
-#define DEFINE_ADD(Name, TYPE, ctype, member, expression)                                                      \
-    int virTypedParamsAdd##Name(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name,  \
-                                ctype value)                                                                   \
-    {                                                                                                          \
-        GError *err = NULL;                                                                                    \
-        virTypedParameterPtr param;                                                                            \
-                                                                                                               \
-        client_reset_error();                                                                                  \
-        param = append_param(params, nparams, maxparams, name, VIR_TYPED_PARAM_##TYPE, &err);                  \
-        if (!param)                                                                                            \
-            return report_failure(err);                                                                        \
-        param->value.member = expression;                                                                      \
-        return 0;                                                                                              \
+#define DEFINE_ADD(Name, TYPE, ctype, member, expression)                                     \
+    int virTypedParamsAdd##Name(virTypedParameterPtr *params, int *nparams, int *maxparams,   \
+                                const char *name, ctype value)                                \
+    {                                                                                         \
+        GError *err = NULL;                                                                   \
+        virTypedParameterPtr param;                                                           \
+                                                                                              \
+        client_reset_error();                                                                 \
+        param = append_param(params, nparams, maxparams, name, VIR_TYPED_PARAM_##TYPE, &err); \
+        if (!param)                                                                           \
+            return report_failure(err);                                                       \
+        param->value.member = expression;                                                     \
+        return 0;                                                                             \
     }
 
 DEFINE_ADD(Int, INT, int, i, value)
@@ -152,8 +156,8 @@ DEFINE_ADD(Boolean, BOOLEAN, int, b, !!value)
 DEFINE_ADD(String, STRING, const char *, s, g_strdup(value ? value : ""))
 
 int
-virTypedParamsAddStringList(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name,
-                            const char **values)
+virTypedParamsAddStringList(virTypedParameterPtr *params, int *nparams, int *maxparams,
+                            const char *name, const char **values)
 {
     for (gsize i = 0; values && values[i]; i++) {
         if (virTypedParamsAddString(params, nparams, maxparams, name, values[i]) < 0)
@@ -188,8 +192,8 @@ parse_value(virTypedParameterPtr param, const char *text)
 }
 
 int
-virTypedParamsAddFromString(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, int type,
-                            const char *value)
+virTypedParamsAddFromString(virTypedParameterPtr *params, int *nparams, int *maxparams,
+                            const char *name, int type, const char *value)
 {
     GError *err = NULL;
     virTypedParameterPtr param;
@@ -205,7 +209,8 @@ virTypedParamsAddFromString(virTypedParameterPtr *params, int *nparams, int *max
     if (parse_value(param, value))
         return 0;
     (*nparams)--;
-    fail(&err, VIR_ERR_INVALID_ARG, "parameter '%s': '%s' is no value of type %s", name, value, typed_type_name(type));
+    fail(&err, VIR_ERR_INVALID_ARG, "parameter '%s': '%s' is no value of type %s", name, value,
+         typed_type_name(type));
     return report_failure(err);
 }
 
