@@ -274,6 +274,7 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
                     dom->os.machine ? dom->os.machine : "(default)");
     machine->machine = g_intern_string(found->name);
     machine->default_cpu = default_cpu_of(info, found);
+    machine->cpu_is_migratable = true;
     return true;
 }
 

@@ -33,7 +33,7 @@ command_add_firmware(CommandLine *line, GError **err)
                             "libvirt-pflash0-storage", "auto-read-only", 1, "discard", "unmap"));
     line_add_json(line, "-blockdev",
                   json_pack("{s:s s:b s:s s:s}", "node-name", "libvirt-pflash0-format", "read-only",
-                            loader->readonly != TRISTATE_NO, "driver", "raw", "file", "libvirt-pflash0-storage"));
+                            loader->readonly == TRISTATE_YES, "driver", "raw", "file", "libvirt-pflash0-storage"));
     if (!os->nvram)
         return true;
     if (os->nvram->type != STORAGE_TYPE_UNSET && os->nvram->type != STORAGE_TYPE_FILE)

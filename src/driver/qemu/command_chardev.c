@@ -55,8 +55,9 @@ append_listening_unix(CommandLine *line, GString *value, const char *path, GErro
 static void
 append_reconnect(GString *value, const ChardevSource *source)
 {
-    if (source->reconnect && source->reconnect->enabled)
-        g_string_append_printf(value, ",reconnect=%u", source->reconnect->has_timeout ? source->reconnect->timeout : 0);
+    if (source->reconnect)
+        g_string_append_printf(value, ",reconnect=%u",
+                               source->reconnect->enabled && source->reconnect->has_timeout ? source->reconnect->timeout : 0);
 }
 
 static bool

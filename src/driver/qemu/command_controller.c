@@ -55,8 +55,7 @@ add_pci(CommandLine *line, const Controller *controller, GError **err)
     json_add_string(device, "id", controller->info.alias_name);
     if (target->has_node)
         json_add_int(device, "numa_node", target->node);
-    if (target->hotplug == TRISTATE_OFF)
-        json_add_bool(device, "hotplug", false);
+    json_add_tristate(device, "hotplug", target->hotplug);
     if (!json_add_address(line, device, &controller->info, err))
         return false;
     line_add_json(line, "-device", g_steal_pointer(&device));

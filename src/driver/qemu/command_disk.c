@@ -27,8 +27,13 @@ refuse_disk(GError **err, const Disk *disk, const char *what)
 
 /* cache= as the emulator's three switches. */
 static void
-add_cache(Json *node, DiskCache cache)
+add_cache(Json *node, const Disk *disk)
 {
+    DiskCache cache = disk->driver.cache;
+
+    /* Two hosts' caches of one image would tell different stories. */
+    if (disk->shareable && !disk->readonly && (cache == DISK_CACHE_UNSET || cache == DISK_CACHE_DEFAULT))
+        cache = DISK_CACHE_NONE;
     if (cache == DISK_CACHE_UNSET || cache == DISK_CACHE_DEFAULT)
         return;
     json_object_set_new(node, "cache",
@@ -68,7 +73,7 @@ disk_storage_node(const Disk *disk, StorageType type, const DiskSource *source, 
     if (disk->driver.io != DISK_IO_UNSET && disk->driver.io != DISK_IO_DEFAULT)
         json_add_string(node, "aio", disk_io_to_string(disk->driver.io));
     json_add_string(node, "node-name", name);
-    add_cache(node, disk->driver.cache);
+    add_cache(node, disk);
     json_add_bool(node, "auto-read-only", true);
     json_add_string(node, "discard", "unmap");
     return g_steal_pointer(&node);
@@ -96,7 +101,7 @@ disk_format_node(const Disk *disk, StorageFormat format, guint index, bool is_re
         json_add_string(node, "discard", disk_discard_to_string(driver->discard));
     if (driver->detect_zeroes != DISK_DETECT_ZEROES_UNSET)
         json_add_string(node, "detect-zeroes", disk_detect_zeroes_to_string(driver->detect_zeroes));
-    add_cache(node, driver->cache);
+    add_cache(node, disk);
     json_add_string(node, "driver", format == STORAGE_FORMAT_UNSET || format == STORAGE_FORMAT_ISO || format == STORAGE_FORMAT_DIR
                                         ? "raw"
                                         : storage_format_to_string(format));
@@ -188,9 +193,9 @@ add_labels(Json *device, const Disk *disk)
         if (disk->geometry->trans != GEOMETRY_TRANSLATION_UNSET && disk->geometry->trans != GEOMETRY_TRANSLATION_DEFAULT)
             json_add_string(device, "bios-chs-trans", geometry_translation_to_string(disk->geometry->trans));
     }
-    json_add_string(device, "serial", disk->serial);
     if (disk->wwn)
         json_add_int(device, "wwn", (gint64)g_ascii_strtoull(disk->wwn, NULL, 16));
+    json_add_string(device, "serial", disk->serial);
     json_add_string(device, "vendor", disk->vendor);
     json_add_string(device, "product", disk->product);
     if (disk->target.has_rotation_rate)

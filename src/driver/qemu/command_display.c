@@ -41,8 +41,9 @@ command_add_inputs(CommandLine *line, GError **err)
         driver = input_driver(line, input, err);
         if (!driver)
             return false;
-        device = json_pack("{s:s s:s}", "driver", driver, "id", input->info.alias_name);
+        device = json_pack("{s:s}", "driver", driver);
         json_add_virtio(device, &input->driver.virtio);
+        json_add_string(device, "id", input->info.alias_name);
         if (!json_add_address(line, device, &input->info, err))
             return false;
         line_add_json(line, "-device", g_steal_pointer(&device));

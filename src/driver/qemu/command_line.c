@@ -148,10 +148,10 @@ virtio_device_name(const char *base, const DeviceInfo *info, const char *model)
 void
 json_add_virtio(Json *device, const VirtioOptions *options)
 {
-    json_add_onoff(device, "iommu_platform", options->iommu);
-    json_add_onoff(device, "ats", options->ats);
-    json_add_onoff(device, "packed", options->packed);
-    json_add_onoff(device, "page-per-vq", options->page_per_vq);
+    json_add_tristate(device, "iommu_platform", options->iommu);
+    json_add_tristate(device, "ats", options->ats);
+    json_add_tristate(device, "packed", options->packed);
+    json_add_tristate(device, "page-per-vq", options->page_per_vq);
 }
 
 char *

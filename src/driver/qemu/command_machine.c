@@ -41,16 +41,20 @@ command_add_machine(CommandLine *line, GError **err)
                            dom->memory.dump_core != TRISTATE_UNSET ? onoff(dom->memory.dump_core) : "off");
     if (features->ioapic_driver != IOAPIC_DRIVER_UNSET)
         g_string_append_printf(value, ",kernel_irqchip=%s", features->ioapic_driver == IOAPIC_DRIVER_QEMU ? "split" : "on");
+    if (dom->memory_backing.nosharepages)
+        g_string_append(value, ",mem-merge=off");
+    if (needs_memory_object(line))
+        g_string_append_printf(value, ",memory-backend=%s", machine->default_ram);
     if (dom->os.loader.text && dom->os.loader.type == LOADER_TYPE_PFLASH) {
         g_string_append(value, ",pflash0=libvirt-pflash0-format");
         if (dom->os.nvram)
             g_string_append(value, ",pflash1=libvirt-pflash1-format");
     }
-    if (needs_memory_object(line))
-        g_string_append_printf(value, ",memory-backend=%s", machine->default_ram);
     line_add(line, "-machine", value->str);
 
-    if (dom->type == VIRT_TYPE_KVM)
+    if (dom->type == VIRT_TYPE_KVM && features->kvm.dirty_ring.state == TRISTATE_ON)
+        line_addf(line, "-accel", "kvm,dirty-ring-size=%u", features->kvm.dirty_ring.size);
+    else if (dom->type == VIRT_TYPE_KVM)
         line_add(line, "-accel", "kvm");
     else if (features->has_tcg_tb_cache)
         line_addf(line, "-accel", "tcg,tb-size=%" G_GUINT64_FORMAT, features->tcg_tb_cache);
@@ -146,7 +150,9 @@ append_model(CommandLine *line, GString *value, GError **err)
         if (dom->type != VIRT_TYPE_KVM)
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "CPU mode 'host-passthrough' for %s %s domain on %s host is not supported by hypervisor",
                         dom->os.arch, virt_type_to_string(dom->type), dom->os.arch);
-        g_string_append_printf(value, "host,migratable=%s", cpu->migratable == TRISTATE_OFF ? "off" : "on");
+        g_string_append(value, "host");
+        if (cpu->migratable != TRISTATE_UNSET)
+            g_string_append_printf(value, ",migratable=%s", onoff(cpu->migratable));
         break;
     case CPU_MODE_MAXIMUM:
         g_string_append(value, "max");
@@ -203,11 +209,11 @@ command_add_cpu(CommandLine *line, GError **err)
     if (features->pmu_state != TRISTATE_UNSET)
         g_string_append_printf(value, ",pmu=%s", onoff(features->pmu_state));
     if (cpu->cache && cpu->cache->mode == CPU_CACHE_MODE_EMULATE)
-        g_string_append(value, ",l3-cache=on");
+        g_string_append(value, ",l3-cache=on,host-cache-info=off");
     else if (cpu->cache && cpu->cache->mode == CPU_CACHE_MODE_PASSTHROUGH)
-        g_string_append(value, ",host-cache-info=on");
+        g_string_append(value, ",host-cache-info=on,l3-cache=off");
     else if (cpu->cache)
-        g_string_append(value, ",l3-cache=off,host-cache-info=off");
+        g_string_append(value, ",host-cache-info=off,l3-cache=off");
     if (cpu->maxphysaddr && cpu->maxphysaddr->mode == CPU_MAX_PHYS_ADDR_MODE_PASSTHROUGH)
         g_string_append(value, ",host-phys-bits=on");
     else if (cpu->maxphysaddr && cpu->maxphysaddr->has_bits)
@@ -257,7 +263,7 @@ add_smp(CommandLine *line)
         g_string_append_printf(value, ",maxcpus=%u", max);
     if (topology->has_sockets) {
         g_string_append_printf(value, ",sockets=%u", topology->sockets);
-        if (topology->has_dies && topology->dies != 1)
+        if (topology->has_dies)
             g_string_append_printf(value, ",dies=%u", topology->dies);
         g_string_append_printf(value, ",cores=%u,threads=%u", topology->cores, topology->threads);
     } else {

@@ -48,10 +48,11 @@ add_balloon(CommandLine *line, const Memballoon *balloon, GError **err)
     if (balloon->model == MEMBALLOON_MODEL_XEN)
         return line_refuse(err, "memballoon model 'xen'");
     driver = virtio_device_name("virtio-balloon", &balloon->info, memballoon_model_to_string(balloon->model));
-    device = json_pack("{s:s s:s}", "driver", driver, "id", balloon->info.alias_name);
+    device = json_pack("{s:s}", "driver", driver);
+    json_add_virtio(device, &balloon->driver.virtio);
+    json_add_string(device, "id", balloon->info.alias_name);
     json_add_tristate(device, "deflate-on-oom", balloon->autodeflate);
     json_add_tristate(device, "free-page-reporting", balloon->free_page_reporting);
-    json_add_virtio(device, &balloon->driver.virtio);
     if (!json_add_address(line, device, &balloon->info, err))
         return false;
     line_add_json(line, "-device", g_steal_pointer(&device));
@@ -64,7 +65,7 @@ add_rng(CommandLine *line, const Rng *rng, GError **err)
     g_autofree char *object_id = g_strconcat("obj", rng->info.alias_name, NULL);
     g_autofree char *chardev_id = g_strconcat("char", rng->info.alias_name, NULL);
     g_autofree char *driver = virtio_device_name("virtio-rng", &rng->info, rng_model_to_string(rng->model));
-    g_autoptr(Json) device = json_pack("{s:s s:s s:s}", "driver", driver, "rng", object_id, "id", rng->info.alias_name);
+    g_autoptr(Json) device = json_pack("{s:s}", "driver", driver);
 
     switch (rng->backend.model) {
     case RNG_BACKEND_MODEL_RANDOM:
@@ -79,11 +80,13 @@ add_rng(CommandLine *line, const Rng *rng, GError **err)
             return false;
         line_add_json(line, "-object", json_pack("{s:s s:s s:s}", "qom-type", "rng-egd", "id", object_id, "chardev", chardev_id));
     }
+    json_add_virtio(device, &rng->driver.virtio);
+    json_add_string(device, "rng", object_id);
+    json_add_string(device, "id", rng->info.alias_name);
     if (rng->rate) {
         json_add_int(device, "max-bytes", rng->rate->bytes);
         json_add_int(device, "period", rng->rate->has_period ? rng->rate->period : 1000);
     }
-    json_add_virtio(device, &rng->driver.virtio);
     if (!json_add_address(line, device, &rng->info, err))
         return false;
     line_add_json(line, "-device", g_steal_pointer(&device));
@@ -150,13 +153,13 @@ check_tuning(const Domain *dom, GError **err)
     if (dom->memtune.has_hard_limit || dom->memtune.has_soft_limit || dom->memtune.has_swap_hard_limit)
         return line_refuse(err, "element <memtune>");
     if (tune->has_shares || tune->has_quota || tune->has_global_quota || tune->has_emulator_quota || tune->has_iothread_quota ||
-        tune->n_vcpupins || tune->emulatorpin_cpuset || tune->n_iothreadpins || tune->emulatorsched || tune->n_vcpuscheds ||
+        tune->emulatorsched || tune->n_vcpuscheds ||
         tune->n_iothreadscheds || tune->n_cachetunes || tune->n_memorytunes)
         return line_refuse(err, "element <cputune>");
     if (dom->numatune.memory.nodeset || dom->numatune.n_memnodes || dom->numatune.memory.placement == NUMA_PLACEMENT_AUTO)
         return line_refuse(err, "element <numatune>");
-    if (dom->vcpu.cpuset || dom->vcpu.placement == VCPU_PLACEMENT_AUTO)
-        return line_refuse(err, "placement of vCPUs (element <vcpu>)");
+    if (dom->vcpu.placement == VCPU_PLACEMENT_AUTO)
+        return line_refuse(err, "automatic placement of vCPUs (attribute 'placement')");
     for (gsize i = 0; i < dom->n_perf_events; i++)
         if (dom->perf_events[i]->enabled)
             return line_refuse(err, "element <perf>");

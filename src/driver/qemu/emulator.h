@@ -76,6 +76,8 @@ Emulator *emulator_spawn(Guest *guest, const Domain *machine, EmulatorFlags flag
 bool emulator_run(Emulator *emulator, GError **err);
 /* Write into @live what only the emulator knows. */
 bool emulator_learn(Emulator *emulator, Domain *live, GError **err);
+/* Bind its threads to the CPUs of the host that @live names; @iothreads is the answer of query-iothreads. */
+bool emulator_place(Emulator *emulator, const Domain *live, const Json *iothreads, GError **err);
 /* Watch for its end and hand its events to the guest. guest_install_emulator does it. */
 void emulator_watch(Emulator *emulator);
 /* A staged emulator was started without a VNC port, and with its UNIX sockets under temporary names. Once the other one is

@@ -186,6 +186,7 @@ emulator_learn(Emulator *emulator, Domain *live, GError **err)
     g_autoptr(QmpBatch) batch = qmp_batch_new();
     guint chardevs = qmp_batch_add(batch, "query-chardev", NULL);
     guint cpus = qmp_batch_add(batch, "query-cpus-fast", NULL);
+    guint iothreads = qmp_batch_add(batch, "query-iothreads", NULL);
 
     if (!emulator->is_adopted) {
         add_actions(batch, live);
@@ -195,6 +196,8 @@ emulator_learn(Emulator *emulator, Domain *live, GError **err)
     if (!qmp_batch_run(batch, emulator->qmp, QMP_TIMEOUT_MS, err) || !qmp_batch_all_ok(batch, err))
         return false;
     learn_threads(emulator, qmp_batch_reply(batch, cpus, NULL));
+    if (!emulator->is_adopted && !emulator_place(emulator, live, qmp_batch_reply(batch, iothreads, NULL), err))
+        return false;
     learn_channels(qmp_batch_reply(batch, chardevs, NULL), live);
     return learn_ptys(qmp_batch_reply(batch, chardevs, NULL), live, err);
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/snapshot_tree.h"
+#include "driver/qemu/snapshot.h"
 #include "driver/qemu/status.h"
 
 struct Machine {
@@ -231,6 +232,7 @@ void
 guest_withdraw(Guest *guest)
 {
     guest->is_gone = true;
+    snapshots_guest_gone(guest);
     registry_withdraw(guest->qemu->guests, guest->uuid);
 }
 

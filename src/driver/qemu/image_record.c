@@ -62,17 +62,32 @@ read_images(ImageRecords *records, const Json *root)
     return true;
 }
 
+static char *
+path_of(QemuDriver *qemu, const guchar uuid[16])
+{
+    char uuid_text[UUID_TEXT];
+
+    uuid_format(uuid, uuid_text);
+    return g_strdup_printf("%s/images/%s.json", qemu->lib_dir, uuid_text);
+}
+
+bool
+image_records_forget(QemuDriver *qemu, const guchar uuid[16], GError **err)
+{
+    g_autofree char *path = path_of(qemu, uuid);
+
+    return file_remove(path, err);
+}
+
 ImageRecords *
 image_records_load(QemuDriver *qemu, const guchar uuid[16], GError **err)
 {
     g_autoptr(ImageRecords) records = g_new0(ImageRecords, 1);
     g_autofree char *text = NULL;
     g_autoptr(Json) root = NULL;
-    char uuid_text[UUID_TEXT];
     gsize len;
 
-    uuid_format(uuid, uuid_text);
-    records->path = g_strdup_printf("%s/images/%s.json", qemu->lib_dir, uuid_text);
+    records->path = path_of(qemu, uuid);
     records->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)made_image_free);
     records->reverts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (!file_exists(records->path))

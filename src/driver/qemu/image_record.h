@@ -18,6 +18,9 @@ ImageRecords *image_records_load(QemuDriver *qemu, const guchar uuid[16], GError
 void image_records_free(ImageRecords *records);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageRecords, image_records_free)
 
+/* The domain is gone: what was made for it is the user's now. */
+bool image_records_forget(QemuDriver *qemu, const guchar uuid[16], GError **err);
+
 /* The file we made at @path, or NULL. */
 const FileMark *image_records_find(const ImageRecords *records, const char *path);
 void image_records_add(ImageRecords *records, const char *path, FileMark mark, const char *job);

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "driver/qemu/image_record.h"
 #include "driver/qemu/snapshot_store.h"
 
 static const JobKind *const job_kinds[] = { &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, NULL };
@@ -57,6 +58,15 @@ snapshots_forget_all(Guest *guest, GError **err)
         return false;
     guest_set_snapshots(guest, NULL);
     return true;
+}
+
+void
+snapshots_guest_gone(Guest *guest)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!snapshots_forget_all(guest, &err) || !image_records_forget(guest->qemu, guest->uuid, &err))
+        log_warning(LOG_QEMU, "%s: %s", guest->name, err->message);
 }
 
 bool

@@ -21,6 +21,8 @@ void snapshots_recover(Guest *guest);
 guint snapshots_count(const Guest *guest);
 /* Forget all snapshots: their metadata goes, no image is touched. */
 bool snapshots_forget_all(Guest *guest, GError **err);
+/* The domain is gone: what is remembered of its snapshots and images goes, too; no image does. Called by guest_withdraw. */
+void snapshots_guest_gone(Guest *guest);
 /* The domain has another name now. */
 bool snapshots_rename(Guest *guest, const char *old_name, GError **err);
 

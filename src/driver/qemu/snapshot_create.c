@@ -52,7 +52,8 @@ check_guest(Guest *guest, const DomainSnapshot *snapshot, guint flags, GError **
                     "the guest's file systems cannot be frozen: its agent is not used yet; leave out QUIESCE");
     if (flags & VIR_DOMAIN_SNAPSHOT_CREATE_LIVE)
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "memory is saved with the guest paused; leave out LIVE");
+                    snapshot->memory.file ? "memory is saved with the guest paused; leave out LIVE"
+                                          : "live snapshot creation is supported only during full system snapshots");
     if ((flags & VIR_DOMAIN_SNAPSHOT_CREATE_HALT) && !guest->is_persistent)
         return fail(err, VIR_ERR_OPERATION_INVALID, "cannot halt after transient domain snapshot");
     if (snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_EXTERNAL && !guest_is_running(guest))

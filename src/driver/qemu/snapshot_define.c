@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "driver/qemu/snapshot.h"
 #include "image/name.h"
 #include "seam/clock.h"
@@ -41,62 +42,115 @@ check_memory(const DomainSnapshot *snapshot, bool has_no_memory, GError **err)
     return true;
 }
 
+/* In this order, so that clients hear of the same lack first as ever. */
 static bool
-check_redefined(const DomainSnapshot *snapshot, GError **err)
+check_redefined(const SnapshotInput *input, GError **err)
 {
-    if (!snapshot->name)
+    SnapshotState state = snapshot_state_from_string(input->state);
+    long long time;
+
+    if (!input->name)
         return fail(err, VIR_ERR_XML_ERROR, "a redefined snapshot must have a name");
-    if (!snapshot->has_creation_time)
+    if (!input->creation_time || !text_to_llong(input->creation_time, 10, &time))
         return fail(err, VIR_ERR_INTERNAL_ERROR, "missing creationTime from existing snapshot");
-    if (snapshot->state == SNAPSHOT_STATE_UNSET)
+    if (!input->state)
         return fail(err, VIR_ERR_XML_ERROR, "missing state from existing snapshot");
-    if (snapshot->state == SNAPSHOT_STATE_NOSTATE)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Invalid state 'nostate' in domain snapshot XML");
-    if (!snapshot->domain)
+    if (state == SNAPSHOT_STATE_UNSET || state == SNAPSHOT_STATE_NOSTATE)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Invalid state '%s' in domain snapshot XML", input->state);
+    if (!input->domain_type)
         return fail(err, VIR_ERR_INTERNAL_ERROR, "missing domain in snapshot");
     return true;
 }
 
-/* What a definition of the user may not say: the daemon knows it. */
-static void
-drop_given_state(DomainSnapshot *snapshot)
+/* Without the machine. */
+static DomainSnapshot *
+snapshot_of_input(SnapshotInput *input)
 {
-    g_clear_pointer(&snapshot->domain, domain_free);
-    g_clear_pointer(&snapshot->inactive_domain, domain_free);
-    g_clear_pointer(&snapshot->parent_name, g_free);
-    g_clear_pointer(&snapshot->cookie, g_free);
-    snapshot->state = SNAPSHOT_STATE_UNSET;
+    DomainSnapshot *snapshot = domain_snapshot_new();
+
+    snapshot->name = g_steal_pointer(&input->name);
+    snapshot->description = g_steal_pointer(&input->description);
+    snapshot->memory = input->memory;
+    input->memory = (SnapshotMemory){ 0 };
+    snapshot->disks = g_steal_pointer(&input->disks);
+    snapshot->n_disks = input->n_disks;
+    input->n_disks = 0;
+    return snapshot;
+}
+
+/* What the daemon knows and the user does not say. */
+static void
+fill_new(DomainSnapshot *snapshot)
+{
     snapshot->creation_time = clock_wall_seconds();
     snapshot->has_creation_time = true;
     if (!snapshot->name)
         snapshot->name = g_strdup_printf("%" G_GINT64_FORMAT, snapshot->creation_time);
 }
 
+static bool
+has_no_memory(const DomainSnapshot *snapshot, bool is_disk_only)
+{
+    return is_disk_only || snapshot->state == SNAPSHOT_STATE_SHUTOFF || snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT;
+}
+
+static bool
+check_parsed(DomainSnapshot *snapshot, bool is_redefine, bool is_disk_only, GError **err)
+{
+    bool without = has_no_memory(snapshot, is_disk_only);
+
+    if (!check_memory(snapshot, without, err))
+        return false;
+    if (without)
+        snapshot->memory.snapshot = DISK_SNAPSHOT_MODE_NO;
+    else if (is_redefine && !snapshot->memory.snapshot)
+        snapshot->memory.snapshot = DISK_SNAPSHOT_MODE_INTERNAL;
+    for (gsize i = 0; i < snapshot->n_disks; i++) {
+        if (!check_disk(snapshot->disks[i], err))
+            return false;
+    }
+    return true;
+}
+
 DomainSnapshot *
 snapshot_parse(const char *xml, bool is_redefine, bool is_disk_only, GError **err)
 {
-    g_autoptr(DomainSnapshot) snapshot = domain_snapshot_parse(xml, MODEL_PARSE_INACTIVE, err);
-    bool has_no_memory = is_disk_only;
+    g_autoptr(SnapshotInput) input = snapshot_input_parse(xml, MODEL_PARSE_INACTIVE, err);
+    g_autoptr(DomainSnapshot) snapshot = NULL;
 
+    if (!input || (is_redefine && !check_redefined(input, err)))
+        return NULL;
+    snapshot = is_redefine ? domain_snapshot_parse(xml, MODEL_PARSE_INACTIVE, err) : snapshot_of_input(input);
     if (!snapshot)
         return NULL;
     snapshot->has_active = false;
-    if (is_redefine) {
-        if (!check_redefined(snapshot, err))
-            return NULL;
-        has_no_memory |= snapshot->state == SNAPSHOT_STATE_SHUTOFF || snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT;
-    } else {
-        drop_given_state(snapshot);
-    }
-    if (!check_memory(snapshot, has_no_memory, err))
+    if (!is_redefine)
+        fill_new(snapshot);
+    return check_parsed(snapshot, is_redefine, is_disk_only, err) ? g_steal_pointer(&snapshot) : NULL;
+}
+
+DomainSnapshot *
+snapshot_parse_file(const char *xml, GError **err)
+{
+    g_autoptr(SnapshotInput) input = snapshot_input_parse(xml, MODEL_PARSE_INACTIVE, err);
+    DomainSnapshot *snapshot;
+    long long time;
+
+    if (!input)
         return NULL;
-    if (has_no_memory)
-        snapshot->memory.snapshot = DISK_SNAPSHOT_MODE_NO;
-    for (gsize i = 0; i < snapshot->n_disks; i++) {
-        if (!check_disk(snapshot->disks[i], err))
-            return NULL;
-    }
-    return g_steal_pointer(&snapshot);
+    if (input->domain_type)
+        return domain_snapshot_parse(xml, MODEL_PARSE_INACTIVE, err);
+    /* Files of long ago have only the domain's UUID. */
+    if (!input->creation_time || !text_to_llong(input->creation_time, 10, &time))
+        time = 0;
+    snapshot = snapshot_of_input(input);
+    snapshot->creation_time = time;
+    snapshot->has_creation_time = true;
+    snapshot->state = snapshot_state_from_string(input->state);
+    snapshot->parent_name = g_steal_pointer(&input->parent_name);
+    snapshot->active = strstr(xml, "<active>1</active>") != NULL;
+    snapshot->has_active = strstr(xml, "<active>") != NULL;
+    return snapshot;
 }
 
 /* ---- aligned to a machine ---- */

@@ -9,6 +9,8 @@
 
 /* Parse and judge what can be judged without the domain. With @is_redefine the XML must tell everything. */
 DomainSnapshot *snapshot_parse(const char *xml, bool is_redefine, bool is_disk_only, GError **err);
+/* The text of a file beside the domains. */
+DomainSnapshot *snapshot_parse_file(const char *xml, GError **err);
 /* One entry for each disk of @machine, in its order, each with a mode. @is_forced: internal disks must all be alike. */
 bool snapshot_align_disks(DomainSnapshot *snapshot, const Domain *machine, DiskSnapshotMode mode, bool is_forced,
                           GError **err);

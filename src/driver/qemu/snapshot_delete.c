@@ -328,6 +328,11 @@ snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError *
     names = choose_names(guest->snapshots, args->snap.name, args->flags);
     if (names->len == 0)
         return true;
+    /* All or none: nothing is deleted when one of them cannot be. */
+    for (guint i = 0; i < names->len && !(args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY); i++) {
+        if (!check_snapshot(snapshot_tree_find(guest->snapshots, names->pdata[i]), err))
+            return false;
+    }
     if (args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
         return forget(guest, names, call, err);
     return snapshot_delete_begin(guest, names, call, err);

@@ -348,7 +348,7 @@ format_for_api(const DomainSnapshot *snapshot, guint flags)
 
     for (gsize i = 0; i < copy->n_disks; i++)
         copy->disks[i]->snapshot_delete_in_progress = false;
-    g_clear_pointer(&copy->cookie, g_free);
+    copy->has_creation_time &= copy->creation_time != 0;
     for (gsize i = 0; i < copy->n_revert_disks; i++)
         snapshot_disk_free(copy->revert_disks[i]);
     copy->n_revert_disks = 0;

@@ -82,15 +82,22 @@ check_domain(const Guest *guest, const DomainSnapshot *snapshot, GError **err)
     return true;
 }
 
+/* As a define of that machine would. */
+static bool
+fill_machine(Guest *guest, Domain *machine, GError **err)
+{
+    gpointer host = (gpointer)qemu_fill_host(guest->qemu);
+
+    return !machine || (domain_fill(machine, host, err) && domain_check(machine, host, err));
+}
+
 static bool
 align(DomainSnapshot *snapshot, GError **err)
 {
-    bool is_external = snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT ||
-                       snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_EXTERNAL;
-    bool is_forced = snapshot->state != SNAPSHOT_STATE_SHUTOFF && !is_external;
+    bool is_external = snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT || snapshot_is_external(snapshot);
     DiskSnapshotMode mode = is_external ? DISK_SNAPSHOT_MODE_EXTERNAL : DISK_SNAPSHOT_MODE_INTERNAL;
 
-    return snapshot_align_disks(snapshot, snapshot->domain, mode, is_forced, err) &&
+    return snapshot_align_disks(snapshot, snapshot->domain, mode, !is_external, err) &&
            snapshot_name_images(snapshot, snapshot->domain, err);
 }
 
@@ -106,7 +113,8 @@ snapshot_redefine(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **
     if (old && is_offline(old) != is_offline(snapshot))
         return fail(err, VIR_ERR_INVALID_ARG, "cannot change between online and offline snapshot state in snapshot %s",
                     snapshot->name);
-    if (!align(snapshot, err))
+    if (!fill_machine(guest, snapshot->domain, err) || !fill_machine(guest, snapshot->inactive_domain, err) ||
+        !align(snapshot, err))
         return false;
     tree = snapshot_tree_copy(guest->snapshots);
     snapshot_tree_put(tree, domain_snapshot_copy(snapshot));

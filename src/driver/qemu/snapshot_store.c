@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "driver/qemu/snapshot_define.h"
 
 #define FILE_MAX_BYTES (16 * 1024 * 1024)
 
@@ -55,7 +56,7 @@ snapshot_file_text(const DomainSnapshot *snapshot, bool is_current)
 DomainSnapshot *
 snapshot_from_file_text(const char *text, bool *is_current, GError **err)
 {
-    g_autoptr(DomainSnapshot) snapshot = domain_snapshot_parse(text, MODEL_PARSE_INACTIVE, err);
+    g_autoptr(DomainSnapshot) snapshot = snapshot_parse_file(text, err);
 
     if (!snapshot)
         return NULL;
