@@ -12,6 +12,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -104,16 +105,21 @@ class Lab:
         log = open(self.dir / 'libvirtd.log', 'ab')
         self.daemon = subprocess.Popen(
             ['unshare', '--mount', '--net', '--propagation', 'private', 'bash', '-c', ENTER, 'lab', str(self.dir),
-             *(program or [str(DAEMON)]), *args],
+             *(program or [str(DAEMON), '--pid-file', str(self.dir / 'run/libvirtd.pid')]), *args],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             env={**os.environ, 'LIBVIRT_LOG_OUTPUTS': '1:stderr', **self.env})
         log.close()
         end = time.monotonic() + 30
-        while not self.socket.exists():
+        while not self.answers():
             if self.daemon.poll() is not None or time.monotonic() > end:
                 raise RuntimeError('the daemon did not come up:\n' + self.log()[-4000:])
             time.sleep(0.01)
         return self
+
+    def answers(self) -> bool:
+        """Does anybody listen? The file is there a moment before that."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return self.socket.exists() and probe.connect_ex(str(self.socket)) == 0
 
     def log(self) -> str:
         path = self.dir / 'libvirtd.log'

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Snapshot jobs killed and failed at every one of their named points, with real QEMU guests.
+
+For each scenario the points are taken from a run that nothing disturbs. Then, for every point, the same situation is built
+anew, the daemon is killed there (and started again) or the step fails there, and what can be seen from outside must be
+exactly what it was before or exactly what the undisturbed run led to: snapshots, definitions, run state, files, and the
+contents of every disk of the domain and of every snapshot. If it is "before", the same call must then succeed.
+
+FAULTS=all goes through all points; otherwise a part that changes from day to day.
+"""
+import datetime
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'live'))
+lab_module = pytest.importorskip('lab')
+libvirt = pytest.importorskip('libvirt')
+
+DISK_ONLY = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
+SHARE = 1 if os.environ.get('FAULTS') == 'all' else 6
+DISKS = ('vda', 'vdb')
+
+
+def qemu_io(path: str, command: str, *options: str) -> bool:
+    done = subprocess.run(['qemu-io', '-f', 'qcow2', *options, '-c', command, path], capture_output=True, text=True)
+    return done.returncode == 0 and 'failed' not in done.stdout
+
+
+class Scene:
+    """A domain with two disks in a private daemon, rebuilt for every point."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lab = lab_module.Lab(folder)
+        self.faults = folder / 'faults'
+        self.faults.mkdir(exist_ok=True)
+        self.lab.env['MANIFOLD_TEST_FAULTS'] = str(self.faults)
+        self.value = 0
+        self.conn = None
+
+    # ---- building ----
+
+    def reset(self) -> None:
+        """No daemon, no guest, no file."""
+        self.lab.kill9()
+        for pid in self.lab.emulators().values():
+            os.kill(pid, 9)
+        lab_module.wait_for(lambda: not self.lab.emulators(), what='the end of all emulators')
+        for name in (*lab_module.BOUND, 'images', 'faults'):
+            shutil.rmtree(self.lab.dir / name, ignore_errors=True)
+            (self.lab.dir / name).mkdir()
+        self.start()
+        for i in range(len(DISKS)):
+            self.lab.disk(f'd{i}.qcow2')
+        self.conn.defineXML(self.xml())
+        self.value = 0
+        self.write()
+
+    def xml(self) -> str:
+        disks = ''.join(f"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+                        f"<source file='{self.lab.images}/d{i}.qcow2'/><target dev='{dev}' bus='virtio'/></disk>"
+                        for i, dev in enumerate(DISKS))
+        return (f"<domain type='qemu'><name>g</name><uuid>7d9a2c1e-5b0f-4a51-8d0e-000000000001</uuid>"
+                f"<memory unit='MiB'>32</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='pc'>hvm</type></os>"
+                f"<devices>{disks}</devices></domain>")
+
+    def start(self) -> None:
+        self.lab.start()
+        self.conn = self.lab.conn()
+
+    @property
+    def dom(self):
+        return self.conn.lookupByName('g')
+
+    def tops(self, flags: int = libvirt.VIR_DOMAIN_XML_INACTIVE) -> list[str]:
+        return [s.get('file') for s in ET.fromstring(self.dom.XMLDesc(flags)).findall('.//devices/disk/source')]
+
+    def write(self) -> None:
+        """A new pattern at the beginning of each disk, on top of everything before it (only while it is off)."""
+        self.value += 1
+        for i, path in enumerate(self.tops()):
+            assert qemu_io(path, f'write -P {self.value * 2 + i} 0 64k')
+            assert qemu_io(path, f'write -P {self.value * 2 + i} {self.value * 64}k 64k')
+
+    def snap(self, name: str, memory: bool = False) -> None:
+        text = f"<memory snapshot='external' file='{self.lab.images}/{name}.mem'/>" if memory else ''
+        self.dom.snapshotCreateXML(f'<domainsnapshot><name>{name}</name>{text}</domainsnapshot>',
+                                   0 if memory else DISK_ONLY)
+
+    def revert(self, name: str, flags: int = 0) -> None:
+        self.dom.revertToSnapshot(self.dom.snapshotLookupByName(name), flags)
+
+    # ---- faults ----
+
+    def arm(self, point: str, action: str) -> None:
+        (self.faults / 'trace').unlink(missing_ok=True)
+        (self.faults / 'armed').write_text(f'{point} {action}\n')
+
+    def disarm(self) -> None:
+        (self.faults / 'armed').unlink(missing_ok=True)
+
+    def trace(self) -> list[str]:
+        path = self.faults / 'trace'
+        return list(dict.fromkeys(path.read_text().split())) if path.exists() else []
+
+    # ---- looking ----
+
+    def digest(self, path: str) -> str:
+        """Which pattern each written place of the disk has, read through the whole chain."""
+        commands = [word for place in range(8) for word in ('-c', f'read -v {place * 64}k 1')]
+        done = subprocess.run(['qemu-io', '-f', 'qcow2', '-r', '-U', *commands, path], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return ','.join(line.split()[1] for line in done.stdout.splitlines() if re.match('[0-9a-f]{8}:', line))
+
+    def look(self) -> dict:
+        """Everything that a user could see, as one value that can be compared."""
+        dom = self.dom
+        snapshots = {}
+        for snapshot in dom.listAllSnapshots():
+            root = ET.fromstring(snapshot.getXMLDesc())
+            paths = [s.get('file') for s in root.findall('domain/devices/disk/source')]
+            snapshots[snapshot.getName()] = (root.findtext('parent/name'), root.findtext('state'), tuple(paths),
+                                             tuple(self.digest(p) for p in paths), bool(snapshot.isCurrent()))
+        tops = self.tops(0)
+        return {
+            'snapshots': snapshots,
+            'state': dom.state()[0],
+            'config': tuple(self.tops()),
+            'live': tuple(tops),
+            'contents': tuple(self.digest(p) for p in tops),
+            'files': tuple(sorted(os.listdir(self.lab.images))),
+            'journals': tuple(os.listdir(self.lab.dir / 'lib/qemu/journal')),
+            'emulators': len(self.lab.emulators()),
+        }
+
+
+# ---- situations and what is done in them ----
+
+def off(scene: Scene) -> None:
+    scene.snap('s1')
+    scene.write()
+    scene.snap('s2')
+    scene.write()
+
+
+def two_branches(scene: Scene) -> None:
+    off(scene)
+    scene.revert('s1')
+    scene.write()
+    scene.snap('s3')
+    scene.write()
+
+
+def running(scene: Scene) -> None:
+    off(scene)
+    scene.dom.create()
+
+
+def running_with_memory(scene: Scene) -> None:
+    off(scene)
+    scene.dom.create()
+    scene.snap('m1', memory=True)
+
+
+def paused(scene: Scene) -> None:
+    off(scene)
+    scene.dom.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
+
+
+SCENARIOS = {
+    'create-off': (off, lambda s: s.snap('new')),
+    'create-running': (running, lambda s: s.snap('new')),
+    'create-paused': (paused, lambda s: s.snap('new')),
+    'create-memory': (running, lambda s: s.snap('new', memory=True)),
+    'revert-off-to-off': (off, lambda s: s.revert('s1')),
+    'revert-off-to-other-branch': (two_branches, lambda s: s.revert('s2')),
+    'revert-off-to-running': (off, lambda s: s.revert('s1', libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING)),
+    'revert-running-to-off': (running, lambda s: s.revert('s1')),
+    'revert-running-to-running': (running, lambda s: s.revert('s1', libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING)),
+    'revert-running-to-paused': (running, lambda s: s.revert('s2', libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED)),
+    'revert-running-to-memory': (running_with_memory, lambda s: s.revert('m1')),
+    'delete-leaf-off': (off, lambda s: s.dom.snapshotLookupByName('s2').delete()),
+    'delete-root-off': (off, lambda s: s.dom.snapshotLookupByName('s1').delete()),
+    'delete-leaf-of-branch': (two_branches, lambda s: s.dom.snapshotLookupByName('s2').delete()),
+    'delete-branching-root': (two_branches, lambda s: s.dom.snapshotLookupByName('s1').delete()),
+    'delete-leaf-running': (running, lambda s: s.dom.snapshotLookupByName('s2').delete()),
+    'delete-root-running': (running, lambda s: s.dom.snapshotLookupByName('s1').delete()),
+    'delete-metadata': (two_branches, lambda s: s.dom.snapshotLookupByName('s1').delete(
+        libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)),
+}
+
+
+@pytest.fixture(scope='module')
+def scene(tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.skip('needs root')
+    lab_module.become_subreaper()
+    scene = Scene(tmp_path_factory.mktemp('faults'))
+    yield scene
+    scene.lab.close()
+
+
+def undisturbed(scene: Scene, build, act) -> tuple[dict, dict, list[str]]:
+    scene.reset()
+    build(scene)
+    before = scene.look()
+    scene.arm('none', 'fail')
+    act(scene)
+    points = scene.trace()
+    scene.disarm()
+    return before, scene.look(), points
+
+
+def share_of(points: list[str]) -> list[str]:
+    today = datetime.date.today().toordinal()
+    return [p for i, p in enumerate(points) if (i + today) % SHARE == 0]
+
+
+def diff(found: dict, wanted: dict) -> str:
+    return '; '.join(f'{k}: {found[k]} instead of {wanted[k]}' for k in wanted if found[k] != wanted[k])
+
+
+def settle(scene: Scene) -> None:
+    """Merges of a deletion go on in the background."""
+    journals = scene.lab.dir / 'lib/qemu/journal'
+    lab_module.wait_for(lambda: not os.listdir(journals), what='the end of the interrupted job')
+
+
+def judge(scene: Scene, point: str, action: str, act, before: dict, after: dict) -> None:
+    settle(scene)
+    found = scene.look()
+    if found == after:
+        return
+    assert found == before, (f'{action} at {point} left something between\n  from before: {diff(found, before)}\n'
+                             f'  from after: {diff(found, after)}\n' + scene.lab.log()[-3000:])
+    act(scene)
+    again = scene.look()
+    assert again == after, f'{action} at {point}: the repeated call led to: {diff(again, after)}'
+
+
+@pytest.mark.parametrize('name', SCENARIOS)
+def test_killed_at_any_point_it_is_before_or_after(scene, name):
+    build, act = SCENARIOS[name]
+    before, after, points = undisturbed(scene, build, act)
+    assert len(points) > 3
+    for point in share_of(points):
+        scene.reset()
+        build(scene)
+        scene.arm(point, 'kill')
+        with pytest.raises(libvirt.libvirtError):
+            act(scene)
+        scene.lab.kill9()
+        scene.disarm()
+        scene.start()
+        judge(scene, point, 'kill', act, before, after)
+
+
+@pytest.mark.parametrize('name', SCENARIOS)
+def test_failed_at_any_point_it_is_before_or_after(scene, name):
+    build, act = SCENARIOS[name]
+    before, after, points = undisturbed(scene, build, act)
+    for point in share_of(points):
+        scene.reset()
+        build(scene)
+        scene.arm(point, 'fail-once')
+        try:
+            act(scene)
+        except libvirt.libvirtError:
+            pass
+        scene.disarm()
+        if scene.look()['journals']:
+            # A step after the barrier failed: the job is open until the daemon, or the next call, finishes it.
+            scene.lab.restart()
+            scene.conn = scene.lab.conn()
+        judge(scene, point, 'fail', act, before, after)
