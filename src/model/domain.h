@@ -11,41 +11,6 @@
 
 #include "gen/model-domain.h"
 
-/* What the driver knows about the emulator of a domain and the schema cannot. */
-typedef struct {
-    const char *machine;     /* canonical name: pc-q35-7.2 for q35; the default machine for none */
-    const char *default_cpu; /* CPU model of a guest that asks for none, such as qemu64 */
-    bool
-        cpu_is_migratable; /* host-passthrough leaves out what cannot be migrated unless told otherwise */
-} DomainMachine;
-
-typedef struct DomainFillHost DomainFillHost;
-struct DomainFillHost {
-    const char *arch; /* of a guest that names none */
-    /* Path of the emulator for a guest that names none; NULL when there is none. */
-    const char *(*find_emulator)(const DomainFillHost *host, VirtType type, const char *arch);
-    /* Judges dom->emulator, architecture, type and machine; the strings live as long as @host. */
-    bool (*find_machine)(const DomainFillHost *host, const Domain *dom, DomainMachine *machine,
-                         GError **err);
-    /* Is this PCI device of the host an Express one? NULL: unknown, plain PCI is assumed. */
-    bool (*is_pci_express)(const DomainFillHost *host, const HostPciAddress *address);
-    const char *vnc_listen, *spice_listen; /* configured defaults, NULL = 127.0.0.1 */
-    const char
-        *nvram_dir; /* where a guest's variables are kept when it names no file; NULL: it has to */
-    void *opaque;
-};
-
-/* Parse @xml, fill in, check. @host NULL: only the rules that hold for every hypervisor (test driver): no emulator, machine,
- * CPU, default devices or addresses. */
-Domain *domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host,
-                            GError **err);
-
-/* Disks and controllers in the order that a definition has after reading; part of domain_parse_filled. */
-void domain_arrange(Domain *dom);
-
-/* A copy of a running guest's configuration without what lives only while it runs. */
-Domain *domain_copy_inactive(const Domain *dom);
-
 /* ---- kinds of devices ---- */
 typedef enum {
     DOMAIN_DEVICE_NONE,
@@ -88,6 +53,47 @@ typedef struct {
     gsize index;      /* in its list */
 } DomainDevice;
 
+/* What the driver knows about the emulator of a domain and the schema cannot. */
+typedef struct {
+    const char *machine;     /* canonical name: pc-q35-7.2 for q35; the default machine for none */
+    const char *default_cpu; /* CPU model of a guest that asks for none, such as qemu64 */
+    /* host-passthrough leaves out what cannot be migrated unless told otherwise */
+    bool cpu_is_migratable;
+} DomainMachine;
+
+typedef struct DomainFillHost DomainFillHost;
+struct DomainFillHost {
+    const char *arch; /* of a guest that names none */
+    /* Path of the emulator for a guest that names none; NULL when there is none. */
+    const char *(*find_emulator)(const DomainFillHost *host, VirtType type, const char *arch);
+    /* Judges dom->emulator, architecture, type and machine; the strings live as long as @host. */
+    bool (*find_machine)(const DomainFillHost *host, const Domain *dom, DomainMachine *machine,
+                         GError **err);
+    /* Is this PCI device of the host an Express one? NULL: unknown, plain PCI is assumed. */
+    bool (*is_pci_express)(const DomainFillHost *host, const HostPciAddress *address);
+    const char *vnc_listen, *spice_listen; /* configured defaults, NULL = 127.0.0.1 */
+    /* Refuses a device that is about to be attached; NULL: takes all. Whole definitions are the
+     * driver's to accept. */
+    bool (*accept_device)(const Domain *dom, const DomainDevice *device, GError **err);
+    /* Where sockets of agents are made; NULL: known by their names only. */
+    const char *channel_dir;
+    /* Where a guest's variables are kept when it names no file; NULL: it has to. */
+    const char *nvram_dir;
+    void *opaque;
+};
+
+/* Parse @xml, fill in, check. @host NULL: only the rules that hold for every hypervisor (test driver): no emulator, machine,
+ * CPU, default devices or addresses. */
+Domain *domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host,
+                            GError **err);
+
+/* Disks and controllers in the order that a definition has after reading; part of domain_parse_filled. */
+void domain_arrange(Domain *dom);
+
+/* A copy of a running guest's configuration without what lives only while it runs. */
+Domain *domain_copy_inactive(const Domain *dom);
+
+/* ---- walking ---- */
 typedef bool (*DomainDeviceFn)(Domain *dom, const DomainDevice *device, void *data, GError **err);
 
 /* Visits every device; stops at the first false and returns it. The console that mirrors the first serial port is left out. */
@@ -138,5 +144,10 @@ bool alias_is_users(const char *alias);
 void domain_clear_aliases(Domain *dom);
 
 /* ---- changes ---- */
+/* One device more, less, or other, by its document; then the whole is filled in and checked. A failure may leave @dom half
+ * changed: call it on a copy. */
+bool domain_attach_device(Domain *dom, const char *xml, const DomainFillHost *host, GError **err);
+bool domain_detach_device(Domain *dom, const char *xml, const DomainFillHost *host, GError **err);
+bool domain_update_device(Domain *dom, const char *xml, const DomainFillHost *host, GError **err);
 /* May a running guest's configuration @dom be replaced by @other? Error names what differs. */
 bool domain_check_abi_stable(const Domain *dom, const Domain *other, GError **err);

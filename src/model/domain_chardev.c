@@ -239,13 +239,17 @@ console_fill_defaults(Console *console, GError **err)
     return chardev_fill_defaults(&console->chardev, console->type, err);
 }
 
-/* Is @path the one that a start made up: .../domain-ID-NAME/TARGET? */
+/* Is @path the one that a start made up: FOLDER/NAME.TARGET (old), .../domain-ID-NAME/TARGET? */
 static bool
-is_made_path(const char *path, const char *target)
+is_made_path(const char *path, const char *target, const char *channel_dir)
 {
     const char *slash = path && target ? strrchr(path, '/') : NULL;
     const char *folder;
 
+    if (slash && channel_dir && g_str_has_prefix(path, channel_dir) &&
+        path + strlen(channel_dir) == slash && g_str_has_suffix(slash, target) &&
+        slash[strlen(slash) - strlen(target) - 1] == '.')
+        return true;
     if (!slash || strcmp(slash + 1, target) != 0)
         return false;
     for (folder = slash; folder > path && folder[-1] != '/'; folder--)
@@ -260,20 +264,21 @@ channel_drop_made_path(Channel *channel)
     const ChardevSource *source = channel->chardev.n_sources ? channel->chardev.sources[0] : NULL;
 
     if (channel->type == CHARDEV_TYPE_UNIX && channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO &&
-        source && is_made_path(source->path, channel->target.name) && !source->reconnect)
+        source && is_made_path(source->path, channel->target.name, NULL) && !source->reconnect)
         drop_sources(&channel->chardev);
 }
 
 /* The agent's socket is named at start; a reconnect has nobody to reach there. */
 static bool
-drop_made_path(Channel *channel, GError **err)
+drop_made_path(Channel *channel, const DomainFillHost *host, GError **err)
 {
     const ChardevSource *source = channel->chardev.n_sources ? channel->chardev.sources[0] : NULL;
 
     if (channel->type != CHARDEV_TYPE_UNIX || channel->target.type != CHANNEL_TARGET_TYPE_VIRTIO ||
         !source)
         return true;
-    if (source->path && !is_made_path(source->path, channel->target.name))
+    if (source->path &&
+        !is_made_path(source->path, channel->target.name, host ? host->channel_dir : NULL))
         return true;
     if (source->reconnect && source->reconnect->enabled)
         return fail(err, VIR_ERR_INTERNAL_ERROR,
@@ -283,9 +288,9 @@ drop_made_path(Channel *channel, GError **err)
 }
 
 bool
-channel_fill_defaults(Channel *channel, GError **err)
+channel_fill_defaults(Channel *channel, const DomainFillHost *host, GError **err)
 {
-    if (!drop_made_path(channel, err))
+    if (!drop_made_path(channel, host, err))
         return false;
     if (!channel->target.type)
         return fail(err, VIR_ERR_XML_ERROR, "target type must be specified for channel device");

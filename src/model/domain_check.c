@@ -8,13 +8,11 @@
 #include "base/error.h"
 
 static bool
-check_disks(const Domain *dom, GError **err)
+check_disk_targets(const Domain *dom, GError **err)
 {
     for (gsize i = 0; i < dom->n_disks; i++) {
         const Disk *disk = dom->disks[i];
 
-        if (!disk_check_valid(disk, err))
-            return false;
         for (gsize j = 0; j < i; j++)
             if (strcmp(dom->disks[j]->target.dev, disk->target.dev) == 0)
                 return fail(
@@ -25,50 +23,93 @@ check_disks(const Domain *dom, GError **err)
     return true;
 }
 
-#define CHECK_CHARDEVS(list, n)                                              \
-    for (gsize i = 0; i < (n); i++)                                          \
-        if (!chardev_check_valid(&(list)[i]->chardev, (list)[i]->type, err)) \
-            return false;
+static bool
+check_channel(const Channel *channel, GError **err)
+{
+    /* a port of the guest's agent gets its socket at start */
+    if (channel->type == CHARDEV_TYPE_UNIX && (channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO ||
+                                               channel->target.type == CHANNEL_TARGET_TYPE_XEN))
+        return true;
+    return chardev_check_valid(&channel->chardev, channel->type, err);
+}
 
 static bool
-check_chardevs(const Domain *dom, GError **err)
+check_video(const Video *video, const Domain *dom, GError **err)
 {
-    CHECK_CHARDEVS(dom->serials, dom->n_serials)
-    CHECK_CHARDEVS(dom->parallels, dom->n_parallels)
-    CHECK_CHARDEVS(dom->consoles, dom->n_consoles)
-    CHECK_CHARDEVS(dom->redirdevs, dom->n_redirdevs)
-    for (gsize i = 0; i < dom->n_channels; i++) {
-        const Channel *channel = dom->channels[i];
-
-        /* a port of the guest's agent gets its socket at start */
-        if (channel->type == CHARDEV_TYPE_UNIX &&
-            (channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO ||
-             channel->target.type == CHANNEL_TARGET_TYPE_XEN))
-            continue;
-        if (!chardev_check_valid(&channel->chardev, channel->type, err))
-            return false;
-    }
-    for (gsize i = 0; i < dom->n_smartcards; i++)
-        if (dom->smartcards[i]->mode == SMARTCARD_MODE_PASSTHROUGH &&
-            !chardev_check_valid(&dom->smartcards[i]->chardev, dom->smartcards[i]->type, err))
-            return false;
+    if (video->model.type == VIDEO_TYPE_NONE && dom->n_videos > 1)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "a 'none' video type must be the only video device defined for the domain");
+    if (video->model.type == VIDEO_TYPE_RAMFB && video->info.address.kind)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "address not supported for video type ramfb");
     return true;
 }
 
 static bool
-check_videos(const Domain *dom, GError **err)
+check_memory_device(const MemoryDevice *memory, const Domain *dom, GError **err)
 {
-    for (gsize i = 0; i < dom->n_videos; i++) {
-        const Video *video = dom->videos[i];
-
-        if (video->model.type == VIDEO_TYPE_NONE && dom->n_videos > 1)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "a 'none' video type must be the only video device defined for the domain");
-        if (video->model.type == VIDEO_TYPE_RAMFB && video->info.address.kind)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "address not supported for video type ramfb");
-    }
+    if (memory->model != MEMORY_MODEL_VIRTIO_PMEM && !dom->cpu.numa.n_cells)
+        return fail(err, VIR_ERR_XML_DETAIL,
+                    "can't add memory backend as guest has no NUMA nodes configured");
+    if (!dom->max_memory)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "cannot use/hotplug a memory device when domain 'maxMemory' is not defined");
     return true;
+}
+
+static bool
+check_shmem(const Shmem *shmem, GError **err)
+{
+    if (shmem->msi && !shmem->server && shmem->model_type != SHMEM_MODEL_IVSHMEM_DOORBELL)
+        return fail(err, VIR_ERR_XML_ERROR, "msi option is only supported with a server");
+    return true;
+}
+
+/* What is wrong with one device, a part of @dom or about to become one. */
+bool
+domain_check_device(const Domain *dom, const DomainDevice *device, GError **err)
+{
+    const void *self = device->device;
+
+    switch (device->kind) {
+    case DOMAIN_DEVICE_DISK:
+        return disk_check_valid(self, err);
+    case DOMAIN_DEVICE_SERIAL:
+        return chardev_check_valid(&((const Serial *)self)->chardev, ((const Serial *)self)->type,
+                                   err);
+    case DOMAIN_DEVICE_PARALLEL:
+        return chardev_check_valid(&((const Parallel *)self)->chardev,
+                                   ((const Parallel *)self)->type, err);
+    case DOMAIN_DEVICE_CONSOLE:
+        return chardev_check_valid(&((const Console *)self)->chardev, ((const Console *)self)->type,
+                                   err);
+    case DOMAIN_DEVICE_REDIRDEV:
+        return chardev_check_valid(&((const Redirdev *)self)->chardev,
+                                   ((const Redirdev *)self)->type, err);
+    case DOMAIN_DEVICE_SMARTCARD:
+        return ((const Smartcard *)self)->mode != SMARTCARD_MODE_PASSTHROUGH ||
+               chardev_check_valid(&((const Smartcard *)self)->chardev,
+                                   ((const Smartcard *)self)->type, err);
+    case DOMAIN_DEVICE_CHANNEL:
+        return check_channel(self, err);
+    case DOMAIN_DEVICE_VIDEO:
+        return check_video(self, dom, err);
+    case DOMAIN_DEVICE_MEMORY:
+        return check_memory_device(self, dom, err);
+    case DOMAIN_DEVICE_SHMEM:
+        return check_shmem(self, err);
+    case DOMAIN_DEVICE_HOSTDEV:
+        return hostdev_check_valid(self, dom, err);
+    case DOMAIN_DEVICE_INTERFACE:
+        return interface_check_valid(self, dom, err);
+    default:
+        return true;
+    }
+}
+
+static bool
+check_one_device(Domain *dom, const DomainDevice *device, void *data, GError **err)
+{
+    return domain_check_device(dom, device, err);
 }
 
 static bool
@@ -77,7 +118,7 @@ check_audios(const Domain *dom, GError **err)
     for (gsize i = 0; i < dom->n_audios; i++)
         for (gsize j = 0; j < i; j++)
             if (dom->audios[i]->id == dom->audios[j]->id)
-                return fail(err, VIR_ERR_XML_ERROR, "audio device with ID '%u' already exists",
+                return fail(err, VIR_ERR_XML_ERROR, "audio ID %u is used multiple times",
                             dom->audios[i]->id);
     return true;
 }
@@ -126,14 +167,9 @@ check_seclabels(const Domain *dom, GError **err)
 bool
 domain_check_all(const Domain *dom, const ModelRules *rules, GError **err)
 {
-    if (!check_disks(dom, err) || !check_chardevs(dom, err) || !check_videos(dom, err) ||
+    if (!check_disk_targets(dom, err) ||
+        !domain_each_device((Domain *)dom, check_one_device, NULL, err) ||
         !check_audios(dom, err) || !check_seclabels(dom, err) || !domain_check_memory(dom, err))
         return false;
-    for (gsize i = 0; i < dom->n_hostdevs; i++)
-        if (!hostdev_check_valid(dom->hostdevs[i], dom, err))
-            return false;
-    for (gsize i = 0; i < dom->n_interfaces; i++)
-        if (!interface_check_valid(dom->interfaces[i], dom, err))
-            return false;
     return check_infos(dom, err) && domain_check_os(dom, err) && domain_check_tuning(dom, err);
 }

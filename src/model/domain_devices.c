@@ -87,6 +87,8 @@ tpm_fill_defaults(Tpm *tpm, const DomainFillHost *host, GError **err)
 {
     TpmBackend *backend = &tpm->backend;
 
+    if (!backend->type)
+        return fail(err, VIR_ERR_XML_ERROR, "missing TPM device backend");
     if (host && (!tpm->model || tpm->model == TPM_MODEL_DEFAULT))
         tpm->model = TPM_MODEL_TPM_TIS;
     if (backend->type != TPM_BACKEND_TYPE_EMULATOR)

@@ -86,7 +86,7 @@ domain_fill_device(Domain *dom, const DomainDevice *device, const DomainFillHost
     case DOMAIN_DEVICE_CONSOLE:
         return console_fill_defaults(device->device, err);
     case DOMAIN_DEVICE_CHANNEL:
-        return channel_fill_defaults(device->device, err);
+        return channel_fill_defaults(device->device, host, err);
     case DOMAIN_DEVICE_REDIRDEV:
         return redirdev_fill_defaults(device->device, err);
     case DOMAIN_DEVICE_INPUT:
@@ -162,9 +162,9 @@ fill_before_devices(Domain *dom, const DomainFillHost *host, GError **err)
 static bool
 fill_after_devices(Domain *dom, const DomainFillHost *host, GError **err)
 {
-    domain_fill_boot(dom);
-    if (!domain_fill_inputs(dom, err) || !domain_fill_implicit_controllers(dom, err) ||
-        !domain_fill_videos(dom, host, err) || (host && !domain_fill_audio(dom, err)))
+    if (!domain_fill_boot(dom, err) || !domain_fill_inputs(dom, err) ||
+        !domain_fill_implicit_controllers(dom, err) || !domain_fill_videos(dom, host, err) ||
+        (host && !domain_fill_audio(dom, err)))
         return false;
     if (!domain_check_controllers(dom, err))
         return false;

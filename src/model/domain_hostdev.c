@@ -136,6 +136,12 @@ same_source(const HostdevSource *a, const HostdevSource *b)
 }
 
 bool
+hostdev_same_source(const Hostdev *a, const Hostdev *b)
+{
+    return same_source(&a->source, &b->source);
+}
+
+bool
 hostdev_check_valid(const Hostdev *hostdev, const Domain *dom, GError **err)
 {
     for (gsize i = 0; i < dom->n_hostdevs && dom->hostdevs[i] != hostdev; i++) {

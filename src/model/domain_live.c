@@ -19,24 +19,6 @@ drop_pty_path(ChardevType type, Chardev *chardev)
 }
 
 static void
-drop_live_chardevs(Domain *dom)
-{
-    for (gsize i = 0; i < dom->n_serials; i++)
-        drop_pty_path(dom->serials[i]->type, &dom->serials[i]->chardev);
-    for (gsize i = 0; i < dom->n_parallels; i++)
-        drop_pty_path(dom->parallels[i]->type, &dom->parallels[i]->chardev);
-    for (gsize i = 0; i < dom->n_channels; i++) {
-        drop_pty_path(dom->channels[i]->type, &dom->channels[i]->chardev);
-        channel_drop_made_path(dom->channels[i]);
-        dom->channels[i]->target.state = CHANNEL_STATE_UNSET;
-    }
-    for (gsize i = 0; i < dom->n_consoles; i++) {
-        drop_pty_path(dom->consoles[i]->type, &dom->consoles[i]->chardev);
-        g_clear_pointer(&dom->consoles[i]->tty, g_free);
-    }
-}
-
-static void
 drop_live_chain(BackingStore *store)
 {
     for (; store; store = store->backing_store) {
@@ -69,68 +51,122 @@ drop_detected(BackingStore **place)
 }
 
 static void
-drop_live_disks(Domain *dom)
+drop_live_disk(Disk *disk)
 {
-    for (gsize i = 0; i < dom->n_disks; i++) {
-        Disk *disk = dom->disks[i];
-
-        disk->source.has_index = false;
-        drop_skipped_labels(&disk->source);
-        g_clear_pointer(&disk->source.private_data, source_private_free);
-        g_clear_pointer(&disk->private_data, disk_private_free);
-        g_clear_pointer(&disk->mirror, disk_mirror_free);
-        drop_detected(&disk->backing_store);
-        drop_live_chain(disk->backing_store);
-    }
+    disk->source.has_index = false;
+    drop_skipped_labels(&disk->source);
+    g_clear_pointer(&disk->source.private_data, source_private_free);
+    g_clear_pointer(&disk->private_data, disk_private_free);
+    g_clear_pointer(&disk->mirror, disk_mirror_free);
+    drop_detected(&disk->backing_store);
+    drop_live_chain(disk->backing_store);
 }
 
 static void
-drop_live_graphics(Domain *dom)
+drop_live_listen(Graphics *graphics, gsize at)
 {
-    for (gsize i = 0; i < dom->n_graphics; i++) {
-        Graphics *graphics = dom->graphics[i];
+    GraphicsListen *listen = graphics->listens[at];
 
-        if (graphics->autoport == TRISTATE_YES) {
-            graphics->has_port = graphics->type != GRAPHICS_TYPE_SPICE;
-            graphics->port = -1;
-            graphics->has_tls_port = false;
-        }
-        if (graphics->websocket_generated == TRISTATE_YES)
-            graphics->websocket = -1;
-        graphics->websocket_generated = TRISTATE_UNSET;
-        for (gsize j = 0; j < graphics->n_listens; j++) {
-            GraphicsListen *listen = graphics->listens[j];
-
-            if (listen->from_config || listen->type == GRAPHICS_LISTEN_TYPE_NETWORK) {
-                if (j == 0 && graphics->listen)
-                    g_clear_pointer(&graphics->listen, g_free);
-                g_clear_pointer(&listen->address, g_free);
-            }
-            if (listen->auto_generated == TRISTATE_YES) {
-                g_clear_pointer(&listen->socket, g_free);
-                if (j == 0)
-                    g_clear_pointer(&graphics->socket, g_free);
-            }
-            listen->has_from_config = false;
-            listen->from_config = 0;
-            listen->auto_generated = TRISTATE_UNSET;
-        }
+    if (listen->from_config || listen->type == GRAPHICS_LISTEN_TYPE_NETWORK) {
+        g_clear_pointer(&listen->address, g_free);
+        if (at == 0)
+            g_clear_pointer(&graphics->listen, g_free);
     }
+    if (listen->auto_generated == TRISTATE_YES) {
+        g_clear_pointer(&listen->socket, g_free);
+        if (at == 0)
+            g_clear_pointer(&graphics->socket, g_free);
+    }
+    listen->has_from_config = false;
+    listen->from_config = 0;
+    listen->auto_generated = TRISTATE_UNSET;
 }
 
 static void
-drop_live_interfaces(Domain *dom)
+drop_live_graphics(Graphics *graphics)
 {
-    for (gsize i = 0; i < dom->n_interfaces; i++) {
-        Interface *net = dom->interfaces[i];
-
-        g_clear_pointer(&net->actual, net_actual_free);
-        g_clear_pointer(&net->source.portid, g_free);
-        if (net->type == NET_TYPE_NETWORK)
-            g_clear_pointer(&net->source.bridge, g_free);
-        if (net->target_dev && g_str_has_prefix(net->target_dev, "vnet"))
-            g_clear_pointer(&net->target_dev, g_free);
+    if (graphics->autoport == TRISTATE_YES) {
+        graphics->has_port = graphics->type != GRAPHICS_TYPE_SPICE;
+        graphics->port = -1;
+        graphics->has_tls_port = false;
     }
+    if (graphics->websocket_generated == TRISTATE_YES)
+        graphics->websocket = -1;
+    graphics->websocket_generated = TRISTATE_UNSET;
+    for (gsize i = 0; i < graphics->n_listens; i++)
+        drop_live_listen(graphics, i);
+}
+
+static void
+drop_live_interface(Interface *net)
+{
+    g_clear_pointer(&net->actual, net_actual_free);
+    g_clear_pointer(&net->source.portid, g_free);
+    if (net->type == NET_TYPE_NETWORK)
+        g_clear_pointer(&net->source.bridge, g_free);
+    if (net->target_dev && g_str_has_prefix(net->target_dev, "vnet"))
+        g_clear_pointer(&net->target_dev, g_free);
+}
+
+static void
+drop_live_console(Console *console)
+{
+    drop_pty_path(console->type, &console->chardev);
+    g_clear_pointer(&console->tty, g_free);
+}
+
+static void
+drop_live_channel(Channel *channel)
+{
+    drop_pty_path(channel->type, &channel->chardev);
+    channel_drop_made_path(channel);
+    channel->target.state = CHANNEL_STATE_UNSET;
+}
+
+void
+device_drop_live(const DomainDevice *device)
+{
+    switch (device->kind) {
+    case DOMAIN_DEVICE_DISK:
+        drop_live_disk(device->device);
+        break;
+    case DOMAIN_DEVICE_SERIAL: {
+        Serial *serial = device->device;
+
+        drop_pty_path(serial->type, &serial->chardev);
+        break;
+    }
+    case DOMAIN_DEVICE_PARALLEL: {
+        Parallel *parallel = device->device;
+
+        drop_pty_path(parallel->type, &parallel->chardev);
+        break;
+    }
+    case DOMAIN_DEVICE_CONSOLE:
+        drop_live_console(device->device);
+        break;
+    case DOMAIN_DEVICE_CHANNEL:
+        drop_live_channel(device->device);
+        break;
+    case DOMAIN_DEVICE_GRAPHICS:
+        drop_live_graphics(device->device);
+        break;
+    case DOMAIN_DEVICE_INTERFACE:
+        drop_live_interface(device->device);
+        break;
+    case DOMAIN_DEVICE_MEMORY:
+        ((MemoryDevice *)device->device)->target.has_current = false;
+        break;
+    default:
+        break;
+    }
+}
+
+static bool
+drop_one(Domain *dom, const DomainDevice *device, void *data, GError **err)
+{
+    device_drop_live(device);
+    return true;
 }
 
 /* A dynamic label is made at each start. */
@@ -147,14 +183,12 @@ domain_drop_live(Domain *dom)
 {
     dom->has_id = false;
     domain_clear_aliases(dom);
-    drop_live_chardevs(dom);
-    drop_live_disks(dom);
-    drop_live_graphics(dom);
-    drop_live_interfaces(dom);
+    domain_each_device(dom, drop_one, NULL, NULL);
+    /* the console that mirrors a serial port is not visited */
+    for (gsize i = 0; i < dom->n_consoles; i++)
+        drop_live_console(dom->consoles[i]);
     for (gsize i = 0; i < dom->n_seclabels; i++)
         drop_made_label(dom->seclabels[i]);
-    for (gsize i = 0; i < dom->n_memory_devices; i++)
-        dom->memory_devices[i]->target.has_current = false;
 }
 
 Domain *

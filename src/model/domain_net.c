@@ -172,7 +172,7 @@ prune_driver(Interface *net)
         net_driver_free(empty);
         g_clear_pointer(&net->backend.vhost, g_free);
     }
-    if (driver->has_queues && driver->queues <= 1)
+    if (net->type == NET_TYPE_HOSTDEV || (driver->has_queues && driver->queues <= 1))
         driver->has_queues = false;
 }
 

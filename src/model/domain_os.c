@@ -157,20 +157,24 @@ note_boot_order(Domain *dom, const DomainDevice *device, void *data, GError **er
 }
 
 /* A machine boots from its first disk unless something else is said. */
-void
-domain_fill_boot(Domain *dom)
+bool
+domain_fill_boot(Domain *dom, GError **err)
 {
     BootSearch search = {false};
     OsBoot *boot;
 
-    if (dom->os.type != OS_TYPE_HVM || dom->os.n_boots)
-        return;
+    if (dom->os.type != OS_TYPE_HVM)
+        return true;
     domain_each_device(dom, note_boot_order, &search, NULL);
-    if (search.has_order)
-        return;
+    if (search.has_order && dom->os.n_boots)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "per-device boot elements cannot be used together with os/boot elements");
+    if (search.has_order || dom->os.n_boots)
+        return true;
     boot = os_boot_new();
     boot->dev = BOOT_DEVICE_HD;
     list_append(dom->os.boots, dom->os.n_boots, boot);
+    return true;
 }
 
 static bool

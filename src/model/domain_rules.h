@@ -68,7 +68,7 @@ bool domain_fill_cpu(Domain *dom, const DomainMachine *machine, GError **err);
 /* domain_os.c */
 bool domain_fill_os(Domain *dom, GError **err);
 void domain_fill_nvram(Domain *dom, const DomainFillHost *host);
-void domain_fill_boot(Domain *dom);
+bool domain_fill_boot(Domain *dom, GError **err);
 bool domain_check_os(const Domain *dom, GError **err);
 
 /* domain_chardev.c */
@@ -98,6 +98,8 @@ bool domain_assign_pci_device(Domain *dom, const DomainFillHost *host, const Dom
 bool domain_assign_usb_device(Domain *dom, const DomainDevice *device, GError **err);
 
 /* What one device fills in about itself and what is checked about it, whatever the hypervisor; in the file of its kind. */
+bool domain_check_device(const Domain *dom, const DomainDevice *device, GError **err);
+void device_drop_live(const DomainDevice *device);
 bool domain_fill_device(Domain *dom, const DomainDevice *device, const DomainFillHost *host,
                         GError **err);
 bool device_info_fill_defaults(DeviceInfo *info, GError **err);
@@ -112,7 +114,7 @@ bool serial_fill_defaults(Serial *serial, Domain *dom, const DomainFillHost *hos
 bool parallel_fill_defaults(Parallel *parallel, GError **err);
 bool console_fill_defaults(Console *console, GError **err);
 void channel_drop_made_path(Channel *channel);
-bool channel_fill_defaults(Channel *channel, GError **err);
+bool channel_fill_defaults(Channel *channel, const DomainFillHost *host, GError **err);
 bool redirdev_fill_defaults(Redirdev *redirdev, GError **err);
 bool input_fill_defaults(Input *input, const Domain *dom, GError **err);
 bool graphics_fill_defaults(Graphics *graphics, GError **err);
@@ -122,6 +124,7 @@ bool hostdev_check_valid(const Hostdev *hostdev, const Domain *dom, GError **err
 bool filesystem_fill_defaults(Filesystem *fs, GError **err);
 bool tpm_fill_defaults(Tpm *tpm, const DomainFillHost *host, GError **err);
 bool rng_fill_defaults(Rng *rng, GError **err);
+bool hostdev_same_source(const Hostdev *a, const Hostdev *b);
 bool redirfilter_fill_defaults(Redirfilter *filter, GError **err);
 bool panic_fill_defaults(Panic *panic, const Domain *dom, const DomainFillHost *host, GError **err);
 bool shmem_fill_defaults(Shmem *shmem, const DomainFillHost *host, GError **err);

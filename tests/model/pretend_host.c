@@ -62,5 +62,6 @@ const DomainFillHost pretend_host = {
     .arch = "x86_64",
     .find_emulator = find_emulator,
     .find_machine = find_machine,
+    .channel_dir = "/var/lib/libvirt/qemu/channel/target",
     .nvram_dir = "/var/lib/libvirt/qemu/nvram",
 };

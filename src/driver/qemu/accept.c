@@ -89,9 +89,6 @@ accept_memory(const Domain *dom, GError **err)
     if (dom->max_memory && !dom->cpu.numa.n_cells)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                     "At least one numa node has to be configured when enabling memory hotplug");
-    if (dom->n_memory_devices && !dom->max_memory)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                    "memory hotplug is not enabled: set <maxMemory> to plug memory devices");
     return true;
 }
 

@@ -9,4 +9,6 @@
 bool qemu_accept_domain(const Domain *dom, GError **err);
 /* accept_devices.c */
 bool qemu_accept_disk(const Disk *disk, const Domain *dom, GError **err);
+/* One device of @dom, or one that is about to be added. */
+bool qemu_accept_device(const Domain *dom, const DomainDevice *device, GError **err);
 bool qemu_accept_devices(const Domain *dom, GError **err);
