@@ -216,7 +216,7 @@ make_plan(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
     plan->was_running = guest->state == VIR_DOMAIN_RUNNING;
     plan->must_halt = plan->is_live && (flags & VIR_DOMAIN_SNAPSHOT_CREATE_HALT);
     if (!snapshot_name_check(snapshot->name, err) ||
-        !snapshot_align_disks(snapshot, guest_domain(guest), mode, false, err) ||
+        !snapshot_align_disks(snapshot, guest_domain(guest), mode, !is_external, err) ||
         !snapshot_name_images(snapshot, guest_domain(guest), err))
         return NULL;
     record_machine(guest, snapshot);

@@ -57,8 +57,6 @@ check_redefined(const SnapshotInput *input, GError **err)
         return fail(err, VIR_ERR_XML_ERROR, "missing state from existing snapshot");
     if (state == SNAPSHOT_STATE_UNSET || state == SNAPSHOT_STATE_NOSTATE)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Invalid state '%s' in domain snapshot XML", input->state);
-    if (!input->domain_type)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "missing domain in snapshot");
     return true;
 }
 
@@ -113,23 +111,6 @@ check_parsed(DomainSnapshot *snapshot, bool is_redefine, bool is_disk_only, GErr
 }
 
 DomainSnapshot *
-snapshot_parse(const char *xml, bool is_redefine, bool is_disk_only, GError **err)
-{
-    g_autoptr(SnapshotInput) input = snapshot_input_parse(xml, MODEL_PARSE_INACTIVE, err);
-    g_autoptr(DomainSnapshot) snapshot = NULL;
-
-    if (!input || (is_redefine && !check_redefined(input, err)))
-        return NULL;
-    snapshot = is_redefine ? domain_snapshot_parse(xml, MODEL_PARSE_INACTIVE, err) : snapshot_of_input(input);
-    if (!snapshot)
-        return NULL;
-    snapshot->has_active = false;
-    if (!is_redefine)
-        fill_new(snapshot);
-    return check_parsed(snapshot, is_redefine, is_disk_only, err) ? g_steal_pointer(&snapshot) : NULL;
-}
-
-DomainSnapshot *
 snapshot_parse_file(const char *xml, GError **err)
 {
     g_autoptr(SnapshotInput) input = snapshot_input_parse(xml, MODEL_PARSE_INACTIVE, err);
@@ -151,6 +132,23 @@ snapshot_parse_file(const char *xml, GError **err)
     snapshot->active = strstr(xml, "<active>1</active>") != NULL;
     snapshot->has_active = strstr(xml, "<active>") != NULL;
     return snapshot;
+}
+
+DomainSnapshot *
+snapshot_parse(const char *xml, bool is_redefine, bool is_disk_only, GError **err)
+{
+    g_autoptr(SnapshotInput) input = snapshot_input_parse(xml, MODEL_PARSE_INACTIVE, err);
+    g_autoptr(DomainSnapshot) snapshot = NULL;
+
+    if (!input || (is_redefine && !check_redefined(input, err)))
+        return NULL;
+    snapshot = is_redefine ? snapshot_parse_file(xml, err) : snapshot_of_input(input);
+    if (!snapshot)
+        return NULL;
+    snapshot->has_active = false;
+    if (!is_redefine)
+        fill_new(snapshot);
+    return check_parsed(snapshot, is_redefine, is_disk_only, err) ? g_steal_pointer(&snapshot) : NULL;
 }
 
 /* ---- aligned to a machine ---- */

@@ -73,10 +73,11 @@ check_parent(const SnapshotTree *tree, const DomainSnapshot *snapshot, GError **
 static bool
 check_domain(const Guest *guest, const DomainSnapshot *snapshot, GError **err)
 {
-    char given[UUID_TEXT], wanted[UUID_TEXT];
+    char wanted[UUID_TEXT];
 
+    if (!snapshot->domain)
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "missing domain in snapshot");
     uuid_format(guest->uuid, wanted);
-    uuid_format(snapshot->domain->uuid, given);
     if (!snapshot->domain->has_uuid || !uuid_equal(snapshot->domain->uuid, guest->uuid))
         return fail(err, VIR_ERR_INVALID_ARG, "definition for snapshot %s must use uuid %s", snapshot->name, wanted);
     return true;
@@ -108,7 +109,7 @@ snapshot_redefine(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **
     g_autoptr(SnapshotTree) tree = NULL;
 
     if (!snapshot_name_check(snapshot->name, err) || !check_state(snapshot, flags, err) ||
-        !check_domain(guest, snapshot, err) || !check_parent(guest->snapshots, snapshot, err))
+        !check_parent(guest->snapshots, snapshot, err) || !check_domain(guest, snapshot, err))
         return false;
     if (old && is_offline(old) != is_offline(snapshot))
         return fail(err, VIR_ERR_INVALID_ARG, "cannot change between online and offline snapshot state in snapshot %s",
@@ -116,6 +117,8 @@ snapshot_redefine(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **
     if (!fill_machine(guest, snapshot->domain, err) || !fill_machine(guest, snapshot->inactive_domain, err) ||
         !align(snapshot, err))
         return false;
+    if (is_offline(snapshot))
+        g_clear_pointer(&snapshot->cookie, g_free); /* it tells of a CPU that ran */
     tree = snapshot_tree_copy(guest->snapshots);
     snapshot_tree_put(tree, domain_snapshot_copy(snapshot));
     if (flags & VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT)

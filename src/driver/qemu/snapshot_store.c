@@ -36,7 +36,7 @@ snapshot_name_check(const char *name, GError **err)
     if (*name == '.')
         return fail(err, VIR_ERR_XML_DETAIL, "invalid snapshot name '%s': name can't start with '.'", name);
     if (!name_is_component(file))
-        return fail(err, VIR_ERR_XML_DETAIL, "invalid snapshot name '%s': it is too long for a file name", name);
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "unable to save metadata for snapshot %s: its name is too long", name);
     return true;
 }
 
