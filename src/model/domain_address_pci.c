@@ -483,6 +483,9 @@ give_to_controllers(Assign *assign, bool buses, GError **err)
 
         if ((controller->type == CONTROLLER_TYPE_PCI) != buses)
             continue;
+        /* the first IDE controller is part of the chipset, or cannot be had */
+        if (controller->type == CONTROLLER_TYPE_IDE && controller->index == 0)
+            continue;
         if (controller->type == CONTROLLER_TYPE_USB &&
             !give_companion(assign, controller, &done, err))
             return false;

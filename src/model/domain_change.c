@@ -122,6 +122,15 @@ device_of(void *device, const Change *change)
     return (DomainDevice){change->kind, device, info_of(device, change), 0};
 }
 
+static bool
+judge_device(const Domain *dom, const DomainDevice *device, const DomainFillHost *host,
+             GError **err)
+{
+    if (!domain_check_device(dom, device, err))
+        return false;
+    return !host || !host->accept_device || host->accept_device(dom, device, err);
+}
+
 static void *
 read_device(Domain *dom, const Change *change, const char *xml, bool is_new,
             const DomainFillHost *host, GError **err)
@@ -137,8 +146,7 @@ read_device(Domain *dom, const Change *change, const char *xml, bool is_new,
         g_clear_pointer(&described.info->alias_name, g_free);
     if ((described.info && !device_info_fill_defaults(described.info, err)) ||
         !domain_fill_device(dom, &described, host, err) ||
-        !domain_check_device(dom, &described, err) ||
-        (is_new && host && host->accept_device && !host->accept_device(dom, &described, err))) {
+        (is_new && !judge_device(dom, &described, host, err))) {
         model_free(change->type, device);
         return NULL;
     }
@@ -336,7 +344,7 @@ check_attach(Domain *dom, const Change *change, void *device, GError **err)
         (change->kind != DOMAIN_DEVICE_WATCHDOG || dom->n_watchdogs) &&
         (change->kind == DOMAIN_DEVICE_WATCHDOG || find_device(dom, change, device) >= 0))
         return refuse_twice(change, device, err);
-    if (change->kind != DOMAIN_DEVICE_CONTROLLER && place_is_taken(dom, info))
+    if (change->kind == DOMAIN_DEVICE_RNG && place_is_taken(dom, info))
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                     "a device with the same address already exists ");
     return true;

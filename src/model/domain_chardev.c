@@ -164,6 +164,11 @@ chardev_check_valid(const Chardev *chardev, ChardevType type, GError **err)
             return fail(err, VIR_ERR_INTERNAL_ERROR,
                         "Missing source service attribute for char device");
         return true;
+    case CHARDEV_TYPE_DBUS:
+        if (!source || !source->channel)
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "Missing source channel attribute for char device");
+        return true;
     case CHARDEV_TYPE_SPICEPORT:
         if (!source || !source->channel)
             return fail(err, VIR_ERR_INTERNAL_ERROR,
@@ -215,6 +220,15 @@ model_of_target(SerialTargetType type)
     default:
         return SERIAL_TARGET_MODEL_UNSET;
     }
+}
+
+static void
+name_dbus_channel(Chardev *chardev, const char *name)
+{
+    if (!chardev->n_sources)
+        list_append(chardev->sources, chardev->n_sources, chardev_source_new());
+    if (!chardev->sources[0]->channel)
+        chardev->sources[0]->channel = g_strdup(name);
 }
 
 bool
@@ -309,6 +323,8 @@ redirdev_fill_defaults(Redirdev *redirdev, GError **err)
 {
     if (!redirdev->bus)
         redirdev->bus = REDIRDEV_BUS_USB;
+    if (redirdev->type == CHARDEV_TYPE_DBUS)
+        name_dbus_channel(&redirdev->chardev, "org.qemu.usbredir");
     return chardev_fill_defaults(&redirdev->chardev, redirdev->type, err);
 }
 

@@ -64,6 +64,19 @@ check_shmem(const Shmem *shmem, GError **err)
     return true;
 }
 
+static bool
+check_hostdev_place(const Hostdev *hostdev, GError **err)
+{
+    AddressType kind = hostdev->info.address.kind;
+
+    if (hostdev->source.kind == HOSTDEV_TYPE_MDEV && hostdev->model == HOSTDEV_MODEL_VFIO_PCI &&
+        kind && kind != ADDRESS_TYPE_PCI)
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "Unsupported address type '%s' with mediated device model '%s'",
+                    address_type_to_string(kind), hostdev_model_to_string(hostdev->model));
+    return true;
+}
+
 /* What is wrong with one device, a part of @dom or about to become one. */
 bool
 domain_check_device(const Domain *dom, const DomainDevice *device, GError **err)
@@ -98,7 +111,7 @@ domain_check_device(const Domain *dom, const DomainDevice *device, GError **err)
     case DOMAIN_DEVICE_SHMEM:
         return check_shmem(self, err);
     case DOMAIN_DEVICE_HOSTDEV:
-        return hostdev_check_valid(self, dom, err);
+        return check_hostdev_place(self, err) && hostdev_check_valid(self, dom, err);
     case DOMAIN_DEVICE_INTERFACE:
         return interface_check_valid(self, dom, err);
     default:
