@@ -3,6 +3,7 @@
  * condition, while the worker that asks holds nothing. See capabilities.h. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include "driver/qemu/accept.h"
 #include "driver/qemu/capabilities.h"
 
 #include <string.h>
@@ -299,6 +300,9 @@ capabilities_new(QemuDriver *qemu)
         .arch = capabilities_host_arch(),
         .find_emulator = find_emulator,
         .find_machine = find_machine,
+        .accept_device = qemu_accept_device,
+        .channel_dir = qemu->channel_dir,
+        .nvram_dir = qemu->nvram_dir,
         .vnc_listen = qemu->config->vnc_listen,
         .spice_listen = qemu->config->spice_listen,
         .opaque = qemu,

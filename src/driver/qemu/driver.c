@@ -246,6 +246,7 @@ fill_slots(void)
     qemu_console_slots(&qemu_driver.slots);
     qemu_device_slots(&qemu_driver.slots);
     qemu_metadata_slots(&qemu_driver.slots);
+    qemu_attach_slots(&qemu_driver.slots);
     qemu_tune_slots(&qemu_driver.slots);
     qemu_native_slots(&qemu_driver.slots);
     qemu_snapshot_slots(&qemu_driver.slots);

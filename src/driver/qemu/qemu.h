@@ -56,6 +56,7 @@ void qemu_stats_slots(DriverSlots *slots);
 void qemu_console_slots(DriverSlots *slots);
 void qemu_device_slots(DriverSlots *slots);
 void qemu_metadata_slots(DriverSlots *slots);
+void qemu_attach_slots(DriverSlots *slots);
 void qemu_tune_slots(DriverSlots *slots);
 void qemu_native_slots(DriverSlots *slots);
 void qemu_snapshot_slots(DriverSlots *slots); /* snapshot*.c, revert*.c */
