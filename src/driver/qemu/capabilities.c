@@ -256,6 +256,14 @@ default_cpu_of(const EmulatorInfo *info, const MachineType *machine)
     return name ? g_intern_string(name) : NULL;
 }
 
+/* A 64-bit emulator runs the 32-bit guests of its family too. */
+static bool
+runs_arch(const EmulatorInfo *info, const char *arch)
+{
+    return !arch || strcmp(arch, info->arch) == 0 ||
+           (strcmp(info->arch, "x86_64") == 0 && strcmp(arch, "i686") == 0);
+}
+
 static bool
 find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machine, GError **err)
 {
@@ -264,7 +272,10 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
 
     if (!info)
         return false;
-    if (dom->os.arch && strcmp(dom->os.arch, info->arch) != 0)
+    if (dom->os.type != OS_TYPE_HVM)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support os type '%s'", dom->emulator,
+                    os_type_to_string(dom->os.type));
+    if (!runs_arch(info, dom->os.arch))
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support arch '%s'", dom->emulator, dom->os.arch);
     if (dom->type == VIRT_TYPE_KVM ? !info->runs_kvm : dom->type == VIRT_TYPE_QEMU ? !info->has_tcg : true)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support virt type '%s'", dom->emulator,
@@ -275,6 +286,7 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
                     dom->os.machine ? dom->os.machine : "(default)");
     machine->machine = g_intern_string(found->name);
     machine->default_cpu = default_cpu_of(info, found);
+    machine->cpu_is_migratable = strcmp(info->arch, "x86_64") == 0;
     machine->cpu_is_migratable = true;
     return true;
 }

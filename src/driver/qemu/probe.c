@@ -112,7 +112,7 @@ describe_file(const char *path, GError **err)
     struct stat st;
 
     if (stat(path, &st) < 0)
-        return fail_null_errno(err, "look at", path);
+        return fail_null(err, VIR_ERR_SYSTEM_ERROR, "Cannot check QEMU binary %s: %s", path, g_strerror(errno));
     return json_pack("{s:i s:s s:I s:I s:I s:I s:I}", "format", CACHE_FORMAT, "path", path, "device",
                      (json_int_t)st.st_dev, "inode", (json_int_t)st.st_ino, "size", (json_int_t)st.st_size, "mtime",
                      (json_int_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec, "ctime",
