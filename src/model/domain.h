@@ -87,6 +87,9 @@ struct DomainFillHost {
 Domain *domain_parse_filled(const char *xml, ModelParseFlags flags, const DomainFillHost *host,
                             GError **err);
 
+/* Refuse what is not in the schema: unknown elements and attributes too (VIR_ERR_XML_INVALID_SCHEMA). */
+bool domain_validate(const char *xml, GError **err);
+
 /* Disks and controllers in the order that a definition has after reading; part of domain_parse_filled. */
 void domain_arrange(Domain *dom);
 

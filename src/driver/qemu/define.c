@@ -161,7 +161,8 @@ define(Call *call, const char *xml, guint flags, RemoteNonnullDomain *ret, GErro
     g_autoptr(Guest) guest = NULL;
     Definition definition = {.err = err, .ret = ret};
 
-    if (!qemu_check_flags(call, flags, 0, err))
+    if (!qemu_check_flags(call, flags, VIR_DOMAIN_DEFINE_VALIDATE, err) ||
+        (flags & VIR_DOMAIN_DEFINE_VALIDATE && !domain_validate(xml, err)))
         return false;
     config = guest_parse_xml(qemu, xml, MODEL_PARSE_INACTIVE, err);
     if (!config)

@@ -3,6 +3,7 @@
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include "driver/qemu/lifecycle.h"
+#include "driver/qemu/save.h"
 
 #include <string.h>
 
@@ -68,26 +69,14 @@ enum {
                   VIR_DOMAIN_START_FORCE_BOOT,
 };
 
-static char *
-managed_save_path(const Guest *guest)
-{
-    g_autofree char *name = g_strconcat(guest->name, ".save", NULL);
-
-    return g_build_filename(guest->qemu->save_dir, name, NULL);
-}
-
-/* A saved state is not thrown away by a start that cannot use it. */
+/* A start goes on from a saved state, unless it is to be thrown away. */
 static bool
-settle_managed_save(Guest *guest, guint flags, GError **err)
+drop_managed_save(Guest *guest, guint flags, GError **err)
 {
     g_autofree char *path = managed_save_path(guest);
 
-    if (!file_exists(path))
-        return true;
     if (!(flags & VIR_DOMAIN_START_FORCE_BOOT))
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "domain '%s' has a saved state, which this driver cannot restore: start it with --force-boot to discard it",
-                    guest->name);
+        return true;
     guest->has_managed_save = false;
     return file_remove(path, err);
 }
@@ -95,8 +84,14 @@ settle_managed_save(Guest *guest, guint flags, GError **err)
 static bool
 start_by_call(Call *call, Guest *guest, const Domain *config, guint flags, GError **err)
 {
-    if (!qemu_check_flags(call, flags, START_FLAGS, err) || !guest_require_idle(guest, err) || !guest_require_off(guest, err) || !settle_managed_save(guest, flags, err))
+    if (!qemu_check_flags(call, flags, START_FLAGS, err) || !guest_require_idle(guest, err) || !guest_require_off(guest, err) ||
+        !drop_managed_save(guest, flags, err))
         return false;
+    if (guest->is_persistent && managed_save_is_usable(guest)) {
+        if (flags & VIR_DOMAIN_START_AUTODESTROY)
+            set_autodestroy(guest, call->conn);
+        return managed_save_start(call, guest, flags, err);
+    }
     strand_set_activity(guest->strand, "starting");
     if (!guest_start_from(guest, config, flags, VIR_DOMAIN_RUNNING_BOOTED, err)) {
         strand_set_activity(guest->strand, NULL);
@@ -124,6 +119,8 @@ qemu_domain_create_with_flags(Call *call, const RemoteDomainCreateWithFlagsArgs 
 
     if (!guest || !start_by_call(call, guest, guest_config(guest), args->flags, err))
         return false;
+    if (call->is_deferred)
+        return true;
     guest_fill_wire(guest, &ret->dom);
     return true;
 }
@@ -161,7 +158,8 @@ qemu_domain_create_xml(Call *call, const RemoteDomainCreateXmlArgs *args, Remote
     g_autoptr(Domain) config = NULL;
     g_autoptr(Guest) guest = NULL;
 
-    if (!qemu_check_flags(call, args->flags, START_FLAGS, err))
+    if (!qemu_check_flags(call, args->flags, START_FLAGS | VIR_DOMAIN_START_VALIDATE, err) ||
+        (args->flags & VIR_DOMAIN_START_VALIDATE && !domain_validate(args->xml_desc, err)))
         return false;
     config = guest_parse_xml(qemu_of_call(call), args->xml_desc, MODEL_PARSE_INACTIVE, err);
     guest = config ? guest_for_transient(qemu_of_call(call), config, err) : NULL;
