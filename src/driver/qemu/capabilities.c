@@ -287,7 +287,6 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
     machine->machine = g_intern_string(found->name);
     machine->default_cpu = default_cpu_of(info, found);
     machine->cpu_is_migratable = strcmp(info->arch, "x86_64") == 0;
-    machine->cpu_is_migratable = true;
     return true;
 }
 
