@@ -227,6 +227,69 @@ a_changed_disk_bus_is_no_stable_machine(void)
 }
 
 static void
+an_attached_disk_gets_the_free_port(void)
+{
+    g_autoptr(Domain) dom = domain_of("q35", "");
+    g_autoptr(GError) err = NULL;
+
+    g_assert_true(domain_attach_device(
+        dom, "<disk type='file'><source file='/img/a'/><target dev='vda'/></disk>", &host, &err));
+    g_assert_no_error(err);
+    g_assert_cmpuint(dom->n_disks, ==, 1);
+    g_assert_cmpint(dom->disks[0]->info.address.kind, ==, ADDRESS_TYPE_PCI);
+    g_assert_false(domain_attach_device(
+        dom, "<disk type='file'><source file='/img/b'/><target dev='vda'/></disk>", &host, &err));
+    g_assert_true(error_is(err, VIR_ERR_OPERATION_INVALID));
+}
+
+static void
+a_detached_serial_port_takes_its_console_along(void)
+{
+    g_autoptr(Domain) dom = domain_of("pc", "<serial type='pty'/>");
+    g_autoptr(GError) err = NULL;
+
+    g_assert_cmpuint(dom->n_consoles, ==, 1);
+    g_assert_true(
+        domain_detach_device(dom, "<serial type='pty'><target port='0'/></serial>", &host, &err));
+    g_assert_no_error(err);
+    g_assert_cmpuint(dom->n_serials, ==, 0);
+    g_assert_cmpuint(dom->n_consoles, ==, 0);
+}
+
+static void
+an_updated_disk_keeps_its_place(void)
+{
+    g_autoptr(Domain) dom =
+        domain_of("pc", "<disk type='file'><source file='/img/a'/><target dev='vda'/></disk>");
+    g_autoptr(GError) err = NULL;
+    guint slot = device_info_pci(&dom->disks[0]->info)->slot;
+
+    g_assert_true(domain_update_device(
+        dom, "<disk type='file'><source file='/img/b'/><target dev='vda'/></disk>", &host, &err));
+    g_assert_no_error(err);
+    g_assert_cmpstr(dom->disks[0]->source.file, ==, "/img/b");
+    g_assert_cmpuint(device_info_pci(&dom->disks[0]->info)->slot, ==, slot);
+    g_assert_false(domain_update_device(
+        dom, "<disk type='file'><source file='/img/b'/><target dev='vdz'/></disk>", &host, &err));
+    g_assert_true(error_is(err, VIR_ERR_DEVICE_MISSING));
+}
+
+static void
+the_schema_refuses_what_parsing_passes_over(void)
+{
+    g_autoptr(GError) err = NULL;
+
+    g_assert_true(domain_validate(
+        "<domain type='qemu'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain>",
+        &err));
+    g_assert_no_error(err);
+    g_assert_false(domain_validate("<domain type='qemu'><name>a</name><memory>1</memory><colour/>"
+                                   "<os><type>hvm</type></os></domain>",
+                                   &err));
+    g_assert_true(error_is(err, VIR_ERR_XML_INVALID_SCHEMA));
+}
+
+static void
 without_a_host_only_common_rules_hold(void)
 {
     g_autoptr(GError) err = NULL;
@@ -263,5 +326,12 @@ main(int argc, char **argv)
                     a_changed_disk_bus_is_no_stable_machine);
     g_test_add_func("/domain/without_a_host_only_common_rules_hold",
                     without_a_host_only_common_rules_hold);
+    g_test_add_func("/domain/an_attached_disk_gets_the_free_port",
+                    an_attached_disk_gets_the_free_port);
+    g_test_add_func("/domain/a_detached_serial_port_takes_its_console_along",
+                    a_detached_serial_port_takes_its_console_along);
+    g_test_add_func("/domain/an_updated_disk_keeps_its_place", an_updated_disk_keeps_its_place);
+    g_test_add_func("/domain/the_schema_refuses_what_parsing_passes_over",
+                    the_schema_refuses_what_parsing_passes_over);
     return g_test_run();
 }
