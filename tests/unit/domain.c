@@ -9,7 +9,7 @@
 static bool
 find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machine, GError **err)
 {
-    machine->machine = g_strcmp0(dom->os.machine, "q35") == 0 ? "pc-q35-7.2" : "pc-i440fx-7.2";
+    machine->machine = strstr(dom->os.machine, "q35") ? "pc-q35-7.2" : "pc-i440fx-7.2";
     machine->default_cpu = "qemu64";
     return true;
 }
