@@ -8,12 +8,11 @@
 #include "driver/qemu/command_line.h"
 #include "driver/qemu/guest.h"
 
-bool
-block_add_overlay(Emulator *emulator, const Disk *disk, const NewOverlay *overlay, GError **err)
+static bool
+add_overlay(QmpBatch *batch, const Disk *disk, const NewOverlay *overlay, GError **err)
 {
     g_autoptr(Disk) on_top = disk_copy(disk);
-    g_autoptr(Json) storage = NULL;
-    Json *format;
+    Json *storage, *format;
 
     disk_put_on_overlay(on_top, overlay);
     storage = disk_storage_node(on_top, on_top->type, &on_top->source, overlay->node, false, err);
@@ -21,11 +20,26 @@ block_add_overlay(Emulator *emulator, const Disk *disk, const NewOverlay *overla
         return false;
     format = disk_format_node(on_top, on_top->driver.type, overlay->node, false, 0);
     json_object_set_new(format, "backing", json_null()); /* else QEMU opens the chain a second time */
-    if (!qmp_run(emulator->qmp, "blockdev-add", g_steal_pointer(&storage), err)) {
-        json_decref(format);
-        return false;
+    qmp_batch_add(batch, "blockdev-add", storage);
+    qmp_batch_add(batch, "blockdev-add", format);
+    return true;
+}
+
+bool
+block_add_overlays(Emulator *emulator, const Domain *live, const GPtrArray *overlays, GError **err)
+{
+    g_autoptr(QmpBatch) batch = qmp_batch_new();
+
+    for (guint i = 0; i < overlays->len; i++) {
+        const NewOverlay *overlay = overlays->pdata[i];
+        const Disk *disk = domain_find_disk(live, overlay->target);
+
+        if (!disk)
+            return fail(err, VIR_ERR_OPERATION_FAILED, "disk %s is gone", overlay->target);
+        if (!add_overlay(batch, disk, overlay, err))
+            return false;
     }
-    return qmp_run(emulator->qmp, "blockdev-add", format, err);
+    return qmp_batch_run(batch, emulator->qmp, QMP_TIMEOUT_MS, err) && qmp_batch_all_ok(batch, err);
 }
 
 static bool
@@ -76,6 +90,18 @@ block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, GError *
                                                  below, "overlay", top));
     }
     return qmp_run(emulator->qmp, "transaction", json_pack("{s:O}", "actions", actions), err);
+}
+
+bool
+block_flush(Emulator *emulator, guint node, GError **err)
+{
+    g_autofree char *line = g_strdup_printf("qemu-io libvirt-%u-format flush", node);
+    g_autofree char *said = qmp_hmp(emulator->qmp, line, err);
+
+    if (!said)
+        return false;
+    g_strstrip(said);
+    return !*said || fail(err, VIR_ERR_OPERATION_FAILED, "flushing block node libvirt-%u-format: %s", node, said);
 }
 
 bool

@@ -29,6 +29,7 @@ typedef struct {
     /* While it runs. */
     char *job_id;               /* started in an emulator or storage daemon of this process's life */
     bool is_listening;
+    GError *failure;            /* the block job is being cancelled because of this */
     StorageDaemon *daemon;
 } ImageMerge;
 

@@ -18,6 +18,7 @@ image_merge_free(ImageMerge *merge)
     if (!merge)
         return;
     storage_daemon_free(merge->daemon);
+    g_clear_error(&merge->failure);
     g_clear_pointer(&merge->parents, g_ptr_array_unref);
     g_clear_pointer(&merge->parent_formats, g_ptr_array_unref);
     g_free(merge->job_id);
@@ -261,8 +262,7 @@ merge_images(Job *job, GError **err)
         StepResult result = snapshot_merge_run(job, plan->merges->pdata[plan->at], plan->at, err);
 
         if (result != STEP_DONE)
-            /* What is merged is written down; the rest is done when the snapshot is deleted again. */
-            return result == STEP_FAILED ? STEP_ABANDON : result;
+            return result;
     }
     return STEP_DONE;
 }

@@ -4,9 +4,11 @@
  * how far it is. What the definitions name afterwards is written as soon as the merge is done. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -119,6 +121,29 @@ was_exchanged(Job *job, const ImageMerge *merge, guint number)
 
 /* ---- the end of a merge ---- */
 
+/* Headers that were changed, and data that was moved, are on the disk before the image they came from goes. */
+static bool
+sync_image(const char *path, GError **err)
+{
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return fail_errno(err, "open", path);
+    return fsync(fd) == 0 || fail_errno(err, "sync", path);
+}
+
+static bool
+sync_images(const ImageMerge *merge, GError **err)
+{
+    if (!sync_image(merge->kind == BLOCK_COMMIT ? merge->lower : merge->upper, err))
+        return false;
+    for (guint i = 0; merge->kind == BLOCK_COMMIT && i < merge->parents->len; i++) {
+        if (!sync_image(merge->parents->pdata[i], err))
+            return false;
+    }
+    return true;
+}
+
 static bool
 rebase_header(const char *path, ImageFormat format, const ImageMerge *merge, GError **err)
 {
@@ -167,7 +192,8 @@ finish(Job *job, const ImageMerge *merge, guint number, GError **err)
     g_autoptr(Record) note = record_new();
     g_autofree char *key = g_strdup_printf("merged/%u", number);
 
-    if (!job_fault(job, "remap", err) || !snapshot_remap(guest, merge, err) || !rebase_parents(job, merge, err) ||
+    /* What the definitions name changes last: until then the same deletion, asked for again, finds this merge. */
+    if (!rebase_parents(job, merge, err) || !sync_images(merge, err) || !job_fault(job, "remap", err) || !snapshot_remap(guest, merge, err) ||
         !guest_publish(guest, err))
         return STEP_FAILED;
     if (merge->kind == BLOCK_COMMIT && merge->may_remove)
@@ -187,33 +213,43 @@ make_id(Job *job, const ImageMerge *merge, guint number)
     return g_strdup_printf("%s-%s%s-%u", merge->kind == BLOCK_COMMIT ? "commit" : "pull", merge->target, suffix, number);
 }
 
+/* QEMU keeps the tables of a qcow2 image in memory. Finalizing makes a header point past the image whose data was moved;
+ * an emulator that is killed right then must not take the only account of that data with it. */
 static bool
-allow_finalize(Job *job, const ImageMerge *merge, bool is_top, guint number, GError **err)
+flush_target(const ImageMerge *merge, const LivePlace *place, GError **err)
+{
+    if (place)
+        return block_flush(place->emulator, merge->kind == BLOCK_COMMIT ? place->lower : place->upper, err);
+    return merge->kind == BLOCK_COMMIT || storage_daemon_flush_top(merge->daemon, err);
+}
+
+static bool
+allow_finalize(Job *job, const ImageMerge *merge, const LivePlace *place, guint number, GError **err)
 {
     g_autoptr(Record) note = record_new();
     g_autofree char *key = g_strdup_printf("finalizing/%u", number);
 
-    if (!job_fault(job, "finalize", err))
+    if (!flush_target(merge, place, err) || !job_fault(job, "finalize", err))
         return false;
-    if (!is_top || merge->kind != BLOCK_COMMIT)
+    if (!place || place->above || merge->kind != BLOCK_COMMIT)
         return true;
     record_add(note, key, "yes");
     return job_note(job, note, err);
 }
 
-/* Drive the block job one turn. DONE: the graph has changed. */
+/* Drive the block job one turn; @place NULL: in the storage daemon. DONE: the graph has changed. */
 static StepResult
-drive(Job *job, ImageMerge *merge, Qmp *qmp, bool is_top, guint number, GError **err)
+drive(Job *job, ImageMerge *merge, Qmp *qmp, const LivePlace *place, guint number, GError **err)
 {
     BlockJobProgress progress = { 0 };
     BlockJobState state;
 
-    if (!block_job_drive(qmp, merge->job_id, job_is_cancelled(job), &state, &progress, err))
+    if (!block_job_drive(qmp, merge->job_id, job_is_cancelled(job) || merge->failure, &state, &progress, err))
         return state == BLOCK_JOB_FAILED ? STEP_ABANDON : STEP_FAILED;
     job_set_progress(job, progress.done_bytes, progress.total_bytes);
     switch (state) {
     case BLOCK_JOB_PENDING:
-        if (!allow_finalize(job, merge, is_top, number, err) || !block_job_finalize(qmp, merge->job_id, err))
+        if (!allow_finalize(job, merge, place, number, err) || !block_job_finalize(qmp, merge->job_id, err))
             return STEP_FAILED;
         return STEP_WAIT;
     case BLOCK_JOB_BUSY:
@@ -282,8 +318,12 @@ is_done_live(const ImageMerge *merge, const LivePlace *place)
 
     if (merge->kind == BLOCK_PULL)
         return !is_backed_by(merge->upper, merge->upper_format, merge->lower);
+    for (guint i = 0; place->above && i < merge->parents->len; i++) {
+        if (g_str_equal(merge->parents->pdata[i], place->above))
+            return is_backed_by(place->above, GPOINTER_TO_INT(merge->parent_formats->pdata[i]), merge->lower);
+    }
     if (place->above)
-        return !has_parent_on_upper(merge);
+        return false;
     return block_is_top(place->emulator, place->lower, &is_top, NULL) && is_top;
 }
 
@@ -311,21 +351,41 @@ begin_live(Job *job, ImageMerge *merge, const LivePlace *place, guint number, GE
     return STEP_WAIT;
 }
 
+static GError *
+take_error(GError **err)
+{
+    GError *error = *err;
+
+    *err = NULL;
+    return error;
+}
+
 static StepResult
 run_live(Job *job, ImageMerge *merge, LivePlace *place, guint number, GError **err)
 {
     Guest *guest = job_context(job);
     g_autoptr(GError) why = NULL;
     guint gone = merge->kind == BLOCK_COMMIT ? place->upper : place->lower;
-    StepResult result = merge->job_id ? drive(job, merge, place->emulator->qmp, !place->above, number, err)
+    StepResult result = merge->job_id ? drive(job, merge, place->emulator->qmp, place, number, err)
                                       : begin_live(job, merge, place, number, err);
 
     if (result == STEP_WAIT)
         return result;
+    if (result == STEP_FAILED && merge->job_id && !merge->failure) {
+        /* No block job may be left behind: on the way back it is cancelled. */
+        merge->failure = take_error(err);
+        job_wake(job);
+        return STEP_WAIT;
+    }
+    if (merge->failure) {
+        g_clear_error(err);
+        g_propagate_error(err, g_steal_pointer(&merge->failure));
+        result = STEP_ABANDON;
+    }
     stop_listening(job, merge, place->emulator);
     g_clear_pointer(&merge->job_id, g_free);
     if (result != STEP_DONE)
-        return result;
+        return STEP_ABANDON; /* nothing is half done: the rest comes when the snapshot is deleted again */
     result = finish(job, merge, number, err);
     if (result == STEP_DONE && guest->emulator && !block_remove_nodes(guest->emulator, gone, &why))
         log_warning(LOG_QEMU, "%s: disk %s: a block node is left over: %s", guest->name, merge->target, why->message);
@@ -405,14 +465,14 @@ begin_offline(Job *job, ImageMerge *merge, guint number, GError **err)
 static StepResult
 run_offline(Job *job, ImageMerge *merge, guint number, GError **err)
 {
-    StepResult result = merge->job_id ? drive(job, merge, storage_daemon_qmp(merge->daemon), false, number, err)
+    StepResult result = merge->job_id ? drive(job, merge, storage_daemon_qmp(merge->daemon), NULL, number, err)
                                       : begin_offline(job, merge, number, err);
 
     if (result == STEP_WAIT)
         return result;
     g_clear_pointer(&merge->daemon, storage_daemon_free);
     g_clear_pointer(&merge->job_id, g_free);
-    return result == STEP_DONE ? finish(job, merge, number, err) : result;
+    return result == STEP_DONE ? finish(job, merge, number, err) : STEP_ABANDON;
 }
 
 StepResult

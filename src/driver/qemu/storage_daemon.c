@@ -29,6 +29,7 @@ struct StorageDaemon {
     char *socket;
     int listen_fd;
     Qmp *qmp;
+    Json *top;  /* options of f0 */
     void (*on_event)(const char *event, void *data);
     void *data;
 };
@@ -126,6 +127,7 @@ storage_daemon_spawn(Guest *guest, const ImageChain *chain, void (*on_event)(con
     g_ptr_array_add(argv, g_strdup("chardev=q"));
     add_chain(argv, chain);
     g_ptr_array_add(argv, NULL);
+    daemon->top = format_node(chain->layers->pdata[0], 0, chain->layers->len == 1);
     daemon->stub = stub_spawn(&(StubSpec){ .path = path, .argv = (const char *const *)argv->pdata, .env = env,
                                            .keep_fds = &daemon->listen_fd, .n_keep_fds = 1, .log_fd = log_fd }, err);
     if (!daemon->stub)
@@ -185,6 +187,13 @@ storage_daemon_run(StorageDaemon *daemon, GError **err)
     return true;
 }
 
+/* There is no command that flushes a node; reopening one with the options it has does it first. */
+bool
+storage_daemon_flush_top(StorageDaemon *daemon, GError **err)
+{
+    return qmp_run(daemon->qmp, "blockdev-reopen", json_pack("{s:[O]}", "options", daemon->top), err);
+}
+
 Qmp *
 storage_daemon_qmp(StorageDaemon *daemon)
 {
@@ -214,6 +223,7 @@ storage_daemon_free(StorageDaemon *daemon)
     fd_close(&daemon->pidfd);
     fd_close(&daemon->listen_fd);
     stub_free(daemon->stub);
+    json_decref(daemon->top);
     if (daemon->socket)
         unlink(daemon->socket);
     g_free(daemon->socket);

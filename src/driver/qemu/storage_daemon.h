@@ -20,6 +20,8 @@ StorageDaemon *storage_daemon_spawn(Guest *guest, const ImageChain *chain, void 
 const ProcessId *storage_daemon_process(const StorageDaemon *daemon);
 bool storage_daemon_run(StorageDaemon *daemon, GError **err);
 Qmp *storage_daemon_qmp(StorageDaemon *daemon);
+/* What was written into the top image is in the file when this returns. */
+bool storage_daemon_flush_top(StorageDaemon *daemon, GError **err);
 /* Ends it, in order when it can, so that what it wrote is flushed. NULL is fine. */
 void storage_daemon_free(StorageDaemon *daemon);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StorageDaemon, storage_daemon_free)
