@@ -212,11 +212,11 @@ plan_memory(Planner *planner, GError **err)
         return true;
     image = save_image_open(path, NULL, err);
     if (!image) {
-        g_prefix_error(err, "memory of snapshot %s: ", plan->name);
+        g_prefix_error(err, "memory of %s: ", plan->name);
         return false;
     }
     if (image->compression != SAVE_RAW)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "the memory of snapshot %s is compressed", plan->name);
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "the memory of %s is compressed", plan->name);
     plan->memory_path = g_strdup(path);
     return true;
 }
@@ -343,7 +343,7 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, RevertTo to, GError **er
 
     if (!records)
         return NULL;
-    plan->name = g_strdup(snapshot->name);
+    plan->name = g_strdup_printf("snapshot %s", snapshot->name);
     plan->to = to;
     plan->overlays = new_overlays_new();
     plan->going = g_ptr_array_new_with_free_func((GDestroyNotify)going_image_free);

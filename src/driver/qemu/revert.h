@@ -30,6 +30,8 @@ typedef struct {
     RevertTo to;
     char *stop_first;       /* why the old emulator must end before the new one starts; NULL: they stand side by side */
     bool drop_managed_save;
+    bool is_restore;        /* no snapshot: the machine and memory of a save image (save.c) */
+    char *saved_path;       /* save image that goes once the guest runs; NULL: none */
     GPtrArray *going;       /* of GoingImage, tops first */
 
     /* While it runs. */

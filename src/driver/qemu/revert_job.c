@@ -39,6 +39,7 @@ revert_plan_free(RevertPlan *plan)
     g_free(plan->live_xml);
     g_free(plan->memory_path);
     g_free(plan->stop_first);
+    g_free(plan->saved_path);
     g_free(plan);
 }
 
@@ -62,6 +63,8 @@ save_plan(const void *data, Record *record)
     record_add_u64(record, "to", plan->to);
     record_add(record, "stop-first", plan->stop_first);
     record_add_bool(record, "drop-managed-save", plan->drop_managed_save);
+    record_add_bool(record, "restore", plan->is_restore);
+    record_add(record, "saved", plan->saved_path);
     record_add_u64(record, "going", plan->going->len);
     for (guint i = 0; i < plan->going->len; i++) {
         const GoingImage *image = plan->going->pdata[i];
@@ -104,6 +107,8 @@ load_plan(const Record *record, GError **err)
     plan->to = (RevertTo)record_get_u64(record, "to");
     plan->stop_first = g_strdup(record_get(record, "stop-first"));
     plan->drop_managed_save = record_get_bool(record, "drop-managed-save");
+    plan->is_restore = record_get_bool(record, "restore");
+    plan->saved_path = g_strdup(record_get(record, "saved"));
     plan->going = g_ptr_array_new_with_free_func((GDestroyNotify)going_image_free);
     load_going(plan, record);
     return plan;
@@ -143,7 +148,7 @@ stage(Job *job, GError **err)
     if (plan->to == REVERT_TO_OFF)
         return STEP_DONE;
     if (plan->stop_first) {
-        log_info(LOG_QEMU, "%s: it is stopped before it starts at snapshot %s: %s", guest->name, plan->name,
+        log_info(LOG_QEMU, "%s: it is stopped before it starts at %s: %s", guest->name, plan->name,
                  plan->stop_first);
         return STEP_DONE;
     }
@@ -184,14 +189,17 @@ end_old(Job *job, GError **err)
 static bool
 install_metadata(Guest *guest, const RevertPlan *plan, GError **err)
 {
-    DomainSnapshot *snapshot = snapshot_from_file_text(plan->text, NULL, err);
+    DomainSnapshot *snapshot;
     g_autoptr(SnapshotTree) tree = NULL;
 
+    if (plan->is_restore)
+        return true;
+    snapshot = snapshot_from_file_text(plan->text, NULL, err);
     if (!snapshot)
         return false;
     tree = snapshot_tree_copy(guest->snapshots);
+    snapshot_tree_set_current(tree, snapshot->name);
     snapshot_tree_put(tree, snapshot);
-    snapshot_tree_set_current(tree, plan->name);
     if (!snapshot_store_update(guest->qemu, guest->name, guest->snapshots, tree, err))
         return false;
     guest_set_snapshots(guest, g_steal_pointer(&tree));
@@ -215,8 +223,11 @@ install_config(Guest *guest, const RevertPlan *plan, GError **err)
 static bool
 record_images(Job *job, Guest *guest, const RevertPlan *plan, GError **err)
 {
-    g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
+    g_autoptr(ImageRecords) records = NULL;
 
+    if (plan->is_restore)
+        return true;
+    records = image_records_load(guest->qemu, guest->uuid, err);
     if (!records)
         return false;
     new_overlays_recall(job, plan->overlays);
@@ -269,18 +280,23 @@ take_over(Job *job, GError **err)
     if (was_staged && !emulator_take_places(plan->emulator, plan->live, err))
         return false;
     guest_install_emulator(guest, g_steal_pointer(&plan->emulator), g_steal_pointer(&plan->live));
-    guest_set_state(guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_FROM_SNAPSHOT);
+    guest_set_state(guest, VIR_DOMAIN_PAUSED,
+                    plan->is_restore ? VIR_DOMAIN_PAUSED_MIGRATION : VIR_DOMAIN_PAUSED_FROM_SNAPSHOT);
     return guest_save_status(guest, err) && status_save_pid(guest, guest->emulator, err) && guest_publish(guest, err);
 }
 
 static bool
 set_going(Guest *guest, const RevertPlan *plan, GError **err)
 {
-    guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_FROM_SNAPSHOT);
+    bool restores = plan->is_restore;
+
+    guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_STARTED,
+                         restores ? VIR_DOMAIN_EVENT_STARTED_RESTORED : VIR_DOMAIN_EVENT_STARTED_FROM_SNAPSHOT);
     if (plan->to == REVERT_TO_RUNNING)
-        return guest_resume(guest, VIR_DOMAIN_RUNNING_FROM_SNAPSHOT, err);
+        return guest_resume(guest, restores ? VIR_DOMAIN_RUNNING_RESTORED : VIR_DOMAIN_RUNNING_FROM_SNAPSHOT, err);
     guest_changed(guest);
-    guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT);
+    guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_SUSPENDED,
+                         restores ? VIR_DOMAIN_EVENT_SUSPENDED_RESTORED : VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT);
     return true;
 }
 
@@ -292,7 +308,7 @@ give_up_start(Job *job, GError *take_error)
     RevertPlan *plan = job_plan(job);
     g_autoptr(GError) why = NULL;
 
-    log_error(LOG_QEMU, "%s: it is at snapshot %s, but off: %s", guest->name, plan->name, take_error->message);
+    log_error(LOG_QEMU, "%s: it is at %s, but off: %s", guest->name, plan->name, take_error->message);
     plan->start_error = take_error;
     if (!revert_kill_emulator(job, &why))
         log_error(LOG_QEMU, "%s: %s", guest->name, why->message);
@@ -344,6 +360,18 @@ remove_image(Job *job, const GoingImage *image, const ImageGraph *graph, ImageRe
     log_debug(LOG_QEMU, "%s: '%s' is removed", guest->name, image->path);
 }
 
+/* The state runs now: another start from the image would put old memory over newer disks. */
+static bool
+drop_saved(Guest *guest, const RevertPlan *plan, GError **err)
+{
+    if (!plan->saved_path)
+        return true;
+    if (!file_remove(plan->saved_path, err))
+        return false;
+    guest->has_managed_save = false;
+    return guest_publish(guest, err);
+}
+
 static StepResult
 remove_old(Job *job, GError **err)
 {
@@ -367,13 +395,13 @@ remove_old(Job *job, GError **err)
         if (!image_records_save(records, err))
             return STEP_FAILED;
     }
-    log_info(LOG_QEMU, "%s: it is at snapshot %s", guest->name, plan->name);
+    log_info(LOG_QEMU, "%s: it is at %s", guest->name, plan->name);
     if (plan->start_error) {
         g_propagate_prefixed_error(err, g_steal_pointer(&plan->start_error),
-                                   "domain %s is at snapshot %s, but could not be started: ", guest->name, plan->name);
+                                   "domain %s is at %s, but could not be started: ", guest->name, plan->name);
         return STEP_ABANDON;
     }
-    return STEP_DONE;
+    return drop_saved(guest, plan, err) ? STEP_DONE : STEP_FAILED;
 }
 
 static const JobStep steps[] = {
@@ -385,6 +413,14 @@ static const JobStep steps[] = {
     { "run", .run = run },
     { "remove-old", .run = remove_old },
     { 0 },
+};
+
+const JobKind restore_kind = {
+    .name = "restore",
+    .steps = steps,
+    .save_plan = save_plan,
+    .load_plan = load_plan,
+    .free_plan = free_plan,
 };
 
 const JobKind revert_kind = {

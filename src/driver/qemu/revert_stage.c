@@ -97,7 +97,7 @@ look_loaded(Job *job, GError **err)
         return STEP_DONE;
     }
     log_path = emulator_log_path(job_context(job));
-    g_prefix_error(err, "loading the memory of snapshot %s (see %s): ", plan->name, log_path);
+    g_prefix_error(err, "loading the memory of %s (see %s): ", plan->name, log_path);
     return STEP_FAILED;
 }
 

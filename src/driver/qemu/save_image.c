@@ -148,6 +148,17 @@ save_image_open(const char *path, int *fd_out, GError **err)
 }
 
 bool
+save_image_is_partial(const char *path)
+{
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    SaveHeader header;
+
+    if (fd < 0)
+        return false;
+    return !fd_read_all(fd, &header, sizeof(header)) || memcmp(header.magic, MAGIC_PARTIAL, MAGIC_LEN) == 0;
+}
+
+bool
 save_image_edit(const char *path, const char *xml, bool was_running, GError **err)
 {
     auto_fd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);

@@ -37,5 +37,7 @@ int save_image_create(const char *path, const char *xml, const char *cookie, boo
 bool save_image_complete(int fd, const char *path, GError **err);
 /* Open for reading; @fd (may be NULL) stands where the stream begins. An incomplete file is an error. */
 SaveImage *save_image_open(const char *path, int *fd, GError **err);
+/* Was it never finished: too short for a header, or marked as incomplete? */
+bool save_image_is_partial(const char *path);
 /* Put another definition and run state into a complete file; it must fit into the room that the first one left. */
 bool save_image_edit(const char *path, const char *xml, bool was_running, GError **err);

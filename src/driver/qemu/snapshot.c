@@ -11,7 +11,8 @@
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/snapshot_store.h"
 
-static const JobKind *const job_kinds[] = { &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, NULL };
+static const JobKind *const job_kinds[] = { &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, &save_kind,
+                                        &restore_kind, NULL };
 
 void
 qemu_snapshot_slots(DriverSlots *slots)
@@ -20,6 +21,8 @@ qemu_snapshot_slots(DriverSlots *slots)
     snapshot_create_slots(slots);
     snapshot_delete_slots(slots);
     revert_slots(slots);
+    save_slots(slots);
+    job_call_slots(slots);
 }
 
 /* ---- the tree ---- */
@@ -111,6 +114,9 @@ job_ended(Job *job, const GError *error, void *data)
 
     if (job_state(job) != JOB_STUCK)
         g_clear_pointer(&guest->job, job_unref);
+    /* A transient domain that is off does not exist. */
+    if (!guest->is_persistent && !guest->emulator && !guest->job && !guest->is_gone)
+        guest_withdraw(guest);
     publish(guest);
     driver_host_release((DriverHost *)guest->qemu->host);
     if (running->call && (error || !running->answer || running->answer(running->call, job)))

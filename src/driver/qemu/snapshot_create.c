@@ -68,13 +68,29 @@ check_guest(Guest *guest, const DomainSnapshot *snapshot, guint flags, GError **
     return true;
 }
 
+/* What the start found out about the chains is found out again; what the user said of them stays. */
+static Domain *
+recorded_copy(const Domain *machine, const Domain *config)
+{
+    Domain *copy = domain_copy_inactive(machine);
+
+    for (gsize i = 0; i < copy->n_disks; i++) {
+        Disk *disk = copy->disks[i];
+        const Disk *own = config && disk->target.dev ? domain_find_disk(config, disk->target.dev) : NULL;
+
+        if (!own || !own->backing_store)
+            g_clear_pointer(&disk->backing_store, backing_store_free);
+    }
+    return copy;
+}
+
 /* The machine as it is now, for later: what runs, and what the next start would use. */
 static void
 record_machine(const Guest *guest, DomainSnapshot *snapshot)
 {
-    snapshot->domain = domain_copy_inactive(guest_domain(guest));
+    snapshot->domain = recorded_copy(guest_domain(guest), guest_config(guest));
     if (guest_is_running(guest) && guest_config(guest))
-        snapshot->inactive_domain = domain_copy_inactive(guest_config(guest));
+        snapshot->inactive_domain = recorded_copy(guest_config(guest), guest_config(guest));
     snapshot->parent_name = g_strdup(snapshot_tree_current(guest->snapshots));
 }
 
@@ -196,9 +212,7 @@ plan_memory(Guest *guest, CreatePlan *plan, const DomainSnapshot *snapshot, GErr
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s and the memory would both be '%s'", overlay->target,
                         overlay->path);
     }
-    plan->memory_path = g_strdup(snapshot->memory.file);
-    plan->memory_xml = domain_format(guest_live(guest),
-                                     MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE | MODEL_FORMAT_MIGRATABLE);
+    plan->memory = memory_save_new(guest, snapshot->memory.file);
     return true;
 }
 
@@ -213,7 +227,6 @@ make_plan(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
 
     plan->name = g_strdup(snapshot->name);
     plan->is_live = guest_is_running(guest);
-    plan->was_running = guest->state == VIR_DOMAIN_RUNNING;
     plan->must_halt = plan->is_live && (flags & VIR_DOMAIN_SNAPSHOT_CREATE_HALT);
     if (!snapshot_name_check(snapshot->name, err) ||
         !snapshot_align_disks(snapshot, guest_domain(guest), mode, !is_external, err) ||

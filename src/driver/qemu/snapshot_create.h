@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "driver/qemu/memory_save.h"
 #include "driver/qemu/new_overlay.h"
 #include "driver/qemu/snapshot.h"
 
@@ -12,13 +13,9 @@ typedef struct {
     char *name;
     char *text;          /* of the snapshot's file; NULL: no metadata */
     GPtrArray *overlays; /* of NewOverlay */
-    bool was_running;    /* not just up: its CPUs ran */
     bool is_live;        /* an emulator was there */
     bool must_halt;      /* the guest ends when it is taken */
-    char *memory_path;   /* NULL: without memory */
-    char *memory_xml;    /* the definition inside the memory file */
-    FileMark memory_mark;
-    bool migration_started;
+    MemorySave *memory;  /* NULL: without */
 } CreatePlan;
 
 void create_plan_free(CreatePlan *plan);

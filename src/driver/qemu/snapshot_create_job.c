@@ -3,24 +3,15 @@
  * switched them, the overlays may hold writes of the guest, so from then on recovery asks QEMU which it was. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "driver/qemu/block.h"
 #include "driver/qemu/settings.h"
 #include "driver/qemu/image_record.h"
-#include "driver/qemu/migrate_file.h"
-#include "driver/qemu/save_image.h"
 #include "driver/qemu/snapshot_create.h"
 #include "driver/qemu/snapshot_store.h"
-#include "job/fault.h"
-
-#define SETTLE_MS 5
 
 /* ---- the plan on disk ---- */
 
@@ -32,8 +23,7 @@ create_plan_free(CreatePlan *plan)
     g_clear_pointer(&plan->overlays, g_ptr_array_unref);
     g_free(plan->name);
     g_free(plan->text);
-    g_free(plan->memory_path);
-    g_free(plan->memory_xml);
+    memory_save_free(plan->memory);
     g_free(plan);
 }
 
@@ -51,10 +41,9 @@ save_plan(const void *data, Record *record)
     record_add(record, "name", plan->name);
     record_add(record, "text", plan->text);
     new_overlays_save(plan->overlays, record);
-    record_add_bool(record, "was-running", plan->was_running);
     record_add_bool(record, "live", plan->is_live);
     record_add_bool(record, "halt", plan->must_halt);
-    record_add(record, "memory", plan->memory_path);
+    memory_save_to_record(plan->memory, record);
 }
 
 static void *
@@ -65,10 +54,9 @@ load_plan(const Record *record, GError **err)
     plan->name = g_strdup(record_get(record, "name"));
     plan->text = g_strdup(record_get(record, "text"));
     plan->overlays = new_overlays_load(record);
-    plan->was_running = record_get_bool(record, "was-running");
     plan->is_live = record_get_bool(record, "live");
     plan->must_halt = record_get_bool(record, "halt");
-    plan->memory_path = g_strdup(record_get(record, "memory"));
+    plan->memory = memory_save_from_record(record);
     return plan;
 }
 
@@ -143,20 +131,9 @@ attach_images(Job *job, GError **err)
     emulator = require_emulator(guest, err);
     if (!emulator)
         return STEP_FAILED;
-    for (guint i = 0; i < plan->overlays->len; i++) {
-        const NewOverlay *overlay = plan->overlays->pdata[i];
-        const Disk *disk = domain_find_disk(guest_live(guest), overlay->target);
-
-        if (!job_fault(job, overlay->target, err))
-            return STEP_FAILED;
-        if (!disk) {
-            fail(err, VIR_ERR_OPERATION_FAILED, "disk %s is gone", overlay->target);
-            return STEP_FAILED;
-        }
-        if (!block_add_overlay(emulator, disk, overlay, err))
-            return STEP_FAILED;
-    }
-    return STEP_DONE;
+    return job_fault(job, "nodes", err) && block_add_overlays(emulator, guest_live(guest), plan->overlays, err)
+               ? STEP_DONE
+               : STEP_FAILED;
 }
 
 static bool
@@ -179,120 +156,20 @@ detach_images(Job *job, GError **err)
 
 /* ---- memory ---- */
 
-static void
-on_emulator_event(Emulator *emulator, const char *event, const Json *data, gpointer opaque)
-{
-    if (!event || g_str_equal(event, "MIGRATION"))
-        job_wake(opaque);
-}
-
-static void
-wake_again(void *job)
-{
-    job_wake(job);
-}
-
-static bool
-start_saving(Job *job, Emulator *emulator, GError **err)
-{
-    Guest *guest = job_context(job);
-    CreatePlan *plan = job_plan(job);
-    g_autofree char *path = overlay_temporary_name(plan->memory_path, job_id(job));
-    g_autoptr(Record) note = record_new();
-    g_autofree char *mark = NULL;
-    auto_fd int fd = -1;
-
-    if (plan->was_running && !guest_pause(guest, VIR_DOMAIN_PAUSED_SNAPSHOT, err))
-        return false;
-    unlink(path);
-    fd = save_image_create(path, plan->memory_xml, NULL, plan->was_running, err);
-    if (fd < 0 || !file_mark_of_fd(fd, path, &plan->memory_mark, err))
-        return false;
-    mark = file_mark_format(plan->memory_mark);
-    record_add(note, "memory-mark", mark);
-    if (!job_note(job, note, err) || !job_fault(job, "migrate", err))
-        return false;
-    emulator_add_listener(emulator, on_emulator_event, job);
-    plan->migration_started = true;
-    return migrate_file_save(emulator, fd, err);
-}
-
-static void
-stop_listening(Job *job)
-{
-    Guest *guest = job_context(job);
-    CreatePlan *plan = job_plan(job);
-
-    if (plan->migration_started && guest->emulator)
-        emulator_remove_listener(guest->emulator, on_emulator_event, job);
-    plan->migration_started = false;
-}
-
-static bool
-finish_saving(Job *job, GError **err)
-{
-    CreatePlan *plan = job_plan(job);
-    g_autofree char *path = overlay_temporary_name(plan->memory_path, job_id(job));
-    auto_fd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-
-    stop_listening(job);
-    if (fd < 0)
-        return fail_errno(err, "open", path);
-    return job_fault(job, "complete", err) && save_image_complete(fd, path, err);
-}
-
 static StepResult
 save_memory(Job *job, GError **err)
 {
-    Guest *guest = job_context(job);
     CreatePlan *plan = job_plan(job);
-    MigrateProgress progress;
-    Emulator *emulator;
 
-    if (!plan->memory_path)
-        return STEP_DONE;
-    emulator = require_emulator(guest, err);
-    if (!emulator)
-        return STEP_FAILED;
-    if (!plan->migration_started)
-        return start_saving(job, emulator, err) ? STEP_WAIT : STEP_FAILED;
-    if (!migrate_file_look(emulator, &progress, err))
-        return STEP_FAILED;
-    job_set_progress(job, progress.done_bytes, progress.total_bytes);
-    switch (progress.state) {
-    case MIGRATE_ACTIVE:
-        return STEP_WAIT;
-    case MIGRATE_SETTLING:
-        loop_timer_start(guest->qemu->host->loop, SETTLE_MS, wake_again, job_ref(job), (GDestroyNotify)job_unref);
-        return STEP_WAIT;
-    case MIGRATE_DONE:
-        return finish_saving(job, err) ? STEP_DONE : STEP_FAILED;
-    case MIGRATE_FAILED:
-        break;
-    }
-    return STEP_FAILED;
+    return plan->memory ? memory_save_run(job, plan->memory, err) : STEP_DONE;
 }
 
 static bool
 drop_memory(Job *job, GError **err)
 {
-    Guest *guest = job_context(job);
     CreatePlan *plan = job_plan(job);
-    const Record *note = job_find_note(job, "memory-mark");
-    Emulator *emulator = running_emulator(guest);
 
-    if (!plan->memory_path)
-        return true;
-    stop_listening(job);
-    if (note)
-        file_mark_parse(record_get(note, "memory-mark"), &plan->memory_mark);
-    if (emulator && !migrate_file_cancel(emulator, err) && emulator_is_running(emulator))
-        return false;
-    g_clear_error(err);
-    if (emulator && plan->was_running && emulator_is_running(emulator) && guest->state == VIR_DOMAIN_PAUSED &&
-        !guest_resume(guest, VIR_DOMAIN_RUNNING_UNPAUSED, err))
-        return false;
-    return overlay_withdraw(plan->memory_path, job_id(job), plan->memory_mark, err);
+    return !plan->memory || memory_save_undo(job, plan->memory, err);
 }
 
 /* ---- switch: one transaction for all disks ---- */
@@ -395,22 +272,9 @@ record_images(Job *job, Guest *guest, const CreatePlan *plan, GError **err)
         if (!overlay->is_reused)
             image_records_add(records, overlay->path, overlay->mark, job_id(job));
     }
-    if (plan->memory_path)
-        image_records_add(records, plan->memory_path, plan->memory_mark, job_id(job));
+    if (plan->memory)
+        image_records_add(records, plan->memory->path, plan->memory->mark, job_id(job));
     return image_records_save(records, err);
-}
-
-static bool
-publish_memory(Job *job, CreatePlan *plan, GError **err)
-{
-    const Record *note = job_find_note(job, "memory-mark");
-    const char *const paths[] = { plan->memory_path, NULL };
-
-    if (!plan->memory_path)
-        return true;
-    if (note)
-        file_mark_parse(record_get(note, "memory-mark"), &plan->memory_mark);
-    return overlay_publish(plan->memory_path, job_id(job), plan->memory_mark, err) && overlay_sync_folders(paths, err);
 }
 
 static StepResult
@@ -419,7 +283,7 @@ install(Job *job, GError **err)
     Guest *guest = job_context(job);
     CreatePlan *plan = job_plan(job);
 
-    if (!publish_memory(job, plan, err) || !job_fault(job, "records", err) || !record_images(job, guest, plan, err) ||
+    if ((plan->memory && !memory_save_publish(job, plan->memory, err)) || !job_fault(job, "records", err) || !record_images(job, guest, plan, err) ||
         !job_fault(job, "metadata", err) || !install_metadata(guest, plan, err) || !job_fault(job, "machines", err) ||
         !install_machines(guest, plan, err))
         return STEP_FAILED;
@@ -439,7 +303,7 @@ resume(Job *job, GError **err)
         return STEP_DONE;
     if (plan->must_halt)
         guest_kill(guest, VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT);
-    else if (plan->memory_path && plan->was_running && guest->state == VIR_DOMAIN_PAUSED &&
+    else if (plan->memory && plan->memory->was_running && guest->state == VIR_DOMAIN_PAUSED &&
              !guest_resume(guest, VIR_DOMAIN_RUNNING_UNPAUSED, &why))
         log_error(LOG_QEMU, "%s: it stays paused after its snapshot: %s", guest->name, why->message);
     return STEP_DONE;
