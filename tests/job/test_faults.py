@@ -137,6 +137,7 @@ class Scene:
             'files': tuple(sorted(os.listdir(self.lab.images))),
             'journals': tuple(os.listdir(self.lab.dir / 'lib/qemu/journal')),
             'emulators': len(self.lab.emulators()),
+            'saved': (bool(dom.hasManagedSaveImage()), tuple(os.listdir(self.lab.dir / 'lib/qemu/save'))),
         }
 
 
@@ -173,6 +174,11 @@ def paused(scene: Scene) -> None:
     scene.dom.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
 
 
+def saved(scene: Scene) -> None:
+    running(scene)
+    scene.dom.managedSave()
+
+
 SCENARIOS = {
     'create-off': (off, lambda s: s.snap('new')),
     'create-running': (running, lambda s: s.snap('new')),
@@ -191,6 +197,8 @@ SCENARIOS = {
     'delete-branching-root': (two_branches, lambda s: s.dom.snapshotLookupByName('s1').delete()),
     'delete-leaf-running': (running, lambda s: s.dom.snapshotLookupByName('s2').delete()),
     'delete-root-running': (running, lambda s: s.dom.snapshotLookupByName('s1').delete()),
+    'save': (running, lambda s: s.dom.managedSave()),
+    'start-saved': (saved, lambda s: s.dom.create()),
     'delete-metadata': (two_branches, lambda s: s.dom.snapshotLookupByName('s1').delete(
         libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)),
 }
@@ -294,3 +302,31 @@ def test_failed_at_any_point_it_is_before_or_after(scene, name):
             scene.lab.restart()
             scene.conn = scene.lab.conn()
         judge(scene, name, point, 'fail', act, before, after)
+
+
+def without_emulator(seen: dict) -> dict:
+    return {**seen, 'state': libvirt.VIR_DOMAIN_SHUTOFF, 'emulators': 0, 'live': seen['config']}
+
+
+@pytest.mark.parametrize('name', [n for n, (build, _) in SCENARIOS.items() if build in (running, paused, running_with_memory)])
+def test_killed_together_with_the_emulator_it_is_before_or_after(scene, name):
+    """Daemon and guest die at once: the guest is off, its disks and snapshots are those from before or after."""
+    build, act = SCENARIOS[name]
+    before, after, points = undisturbed(scene, build, act)
+    ends = [without_emulator(before), without_emulator(after)]
+    for point in share_of(points):
+        scene.reset()
+        build(scene)
+        scene.arm(point, 'kill')
+        with pytest.raises(libvirt.libvirtError):
+            act(scene)
+        scene.lab.kill9()
+        for pid in scene.lab.emulators().values():
+            os.kill(pid, 9)
+        lab_module.wait_for(lambda: not scene.lab.emulators(), what='the end of all emulators')
+        scene.disarm()
+        scene.start()
+        settle(scene)
+        found = scene.look()
+        # Going forward to a running state starts the guest again: also right.
+        assert without_emulator(found) in ends, f'{point}: {diff(found, ends[0])}\nor {diff(found, ends[1])}'
