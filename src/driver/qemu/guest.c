@@ -165,8 +165,9 @@ guest_require_off(const Guest *guest, GError **err)
 }
 
 bool
-guest_require_idle(const Guest *guest, GError **err)
+guest_require_idle(Guest *guest, GError **err)
 {
+    snapshots_retry_job(guest);
     if (!guest->job)
         return true;
     return fail(err, VIR_ERR_OPERATION_INVALID, "domain '%s' is busy: job '%s' is at its step '%s'", guest->name,

@@ -86,8 +86,8 @@ bool guest_require_running(const Guest *guest, GError **err);
 bool fail_not_running(GError **err);
 bool fail_transient(GError **err);
 bool guest_require_off(const Guest *guest, GError **err);
-/* VIR_ERR_OPERATION_INVALID while guest->job is there, naming it. */
-bool guest_require_idle(const Guest *guest, GError **err);
+/* VIR_ERR_OPERATION_INVALID while guest->job is there, naming it. One that got stuck is tried again first. */
+bool guest_require_idle(Guest *guest, GError **err);
 
 /* Take a definition. NULL is allowed (off; transient). Readers see it after guest_publish. */
 void guest_set_live(Guest *guest, Domain *take_live);

@@ -238,6 +238,10 @@ plan_machines(Planner *planner, GError **err)
     plan->live_xml = machine_on_overlays(planner, snapshot->domain);
     if (guest_is_running(planner->guest))
         plan->stop_first = revert_conflict(planner->guest, snapshot->domain, plan->overlays);
+    if (plan->stop_first && !planner->guest->is_persistent)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "domain %s is transient and would have to end before its new state can start: %s",
+                    planner->guest->name, plan->stop_first);
     return true;
 }
 
@@ -289,8 +293,13 @@ plan_going(Planner *planner, const ImageGraph *graph, const Disk *disk)
         const FileMark *mark = layer->path ? image_records_find(planner->records, layer->path) : NULL;
         GoingImage *image;
 
-        if (!mark || image_graph_is_held(graph, layer->path))
+        if (!layer->path || image_graph_is_held(graph, layer->path))
             return;
+        if (!mark) {
+            log_warning(LOG_QEMU, "%s: '%s' is not used any more and kept: it was not made by this daemon",
+                        planner->guest->name, layer->path);
+            return;
+        }
         if (is_going(planner->plan->going, layer->path))
             continue;
         image = g_new0(GoingImage, 1);
@@ -368,7 +377,7 @@ revert_to_snapshot(Call *call, const RemoteDomainRevertToSnapshotArgs *args, GEr
                        VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED, "SNAPSHOT_REVERT_PAUSED", VIR_FROM_DOMAIN_SNAPSHOT, err))
         return false;
     guest = guest_of_call(call, &args->snap.dom, err);
-    if (!guest || !guest_settle_job(guest, err))
+    if (!guest || !guest_require_idle(guest, err))
         return false;
     snapshot = snapshot_tree_require(guest->snapshots, args->snap.name, err);
     if (!snapshot)

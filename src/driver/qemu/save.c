@@ -144,7 +144,7 @@ begin_save(Call *call, Guest *guest, const char *path, const char *xml, guint fl
     if (!flags_check(flags, SAVE_FLAGS, is_managed ? "qemuDomainManagedSave" : "qemuDomainSaveFlags", err) ||
         !flags_exclude(flags, VIR_DOMAIN_SAVE_RUNNING, "SAVE_RUNNING", VIR_DOMAIN_SAVE_PAUSED, "SAVE_PAUSED",
                        VIR_FROM_DOMAIN, err) ||
-        !guest_settle_job(guest, err) || !guest_require_running(guest, err))
+        !guest_require_idle(guest, err) || !guest_require_running(guest, err))
         return false;
     if (is_managed && !guest->is_persistent)
         return fail(err, VIR_ERR_OPERATION_INVALID, "cannot do managed save for transient domain");
@@ -338,7 +338,7 @@ run_restore(void *data)
     Restore *restore = data;
     Guest *guest = restore->guest;
 
-    restore->done = guest_settle_job(guest, restore->err) && guest_require_off(guest, restore->err) &&
+    restore->done = guest_require_idle(guest, restore->err) && guest_require_off(guest, restore->err) &&
                     begin_restore(restore->call, guest, restore->image, restore->machine, restore->path, restore->to, false,
                                   NULL, restore->err);
     if (!restore->done && !guest->is_persistent && !guest->emulator && !guest->is_gone)

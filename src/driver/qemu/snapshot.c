@@ -154,16 +154,16 @@ guest_run_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer, GError 
     return true;
 }
 
-bool
-guest_settle_job(Guest *guest, GError **err)
+void
+snapshots_retry_job(Guest *guest)
 {
-    if (guest->job && job_state(guest->job) == JOB_STUCK) {
-        Job *job = g_steal_pointer(&guest->job);
+    Job *job = guest->job;
 
-        log_info(LOG_QEMU, "%s: %s is tried again", guest->name, job_id(job));
-        start_job(guest, job, NULL, NULL);
-    }
-    return guest_require_idle(guest, err);
+    if (!job || job_state(job) != JOB_STUCK)
+        return;
+    log_info(LOG_QEMU, "%s: %s is tried again", guest->name, job_id(job));
+    guest->job = NULL;
+    start_job(guest, job, NULL, NULL);
 }
 
 void

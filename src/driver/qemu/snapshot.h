@@ -18,6 +18,8 @@
 bool snapshots_load(Guest *guest, GError **err);
 /* Take up the job that a daemon before us left, if any: it has ended, or runs on, or is stuck (logged) when this returns. */
 void snapshots_recover(Guest *guest);
+/* If the guest's job got stuck (a full disk, a hung emulator): try it again. */
+void snapshots_retry_job(Guest *guest);
 guint snapshots_count(const Guest *guest);
 /* Forget all snapshots: their metadata goes, no image is touched. */
 bool snapshots_forget_all(Guest *guest, GError **err);
@@ -48,9 +50,6 @@ char *guest_journal_path(const Guest *guest);
  * reply's result; false: it has taken the call over. The slot returns what this returns. */
 typedef bool (*JobAnswer)(Call *call, Job *job);
 bool guest_run_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer, GError **err);
-
-/* A job that got stuck is tried again; then the guest must have none. Every change begins with this. */
-bool guest_settle_job(Guest *guest, GError **err);
 
 /* Everything on this host that needs an image; without anything of the guest @besides (NULL: all). */
 ImageGraph *snapshot_holders(QemuDriver *qemu, const Guest *besides);

@@ -266,7 +266,7 @@ create(Call *call, Guest *guest, DomainSnapshot *snapshot, guint flags, GError *
     g_autoptr(CreatePlan) plan = NULL;
     Job *job;
 
-    if (!guest_settle_job(guest, err) || !check_guest(guest, snapshot, flags, err))
+    if (!guest_require_idle(guest, err) || !check_guest(guest, snapshot, flags, err))
         return false;
     plan = make_plan(guest, snapshot, flags, err);
     if (!plan)
@@ -293,7 +293,7 @@ snapshot_create_xml(Call *call, const RemoteDomainSnapshotCreateXmlArgs *args, R
         return false;
     if (!is_redefine)
         return create(call, guest, snapshot, args->flags, err);
-    if (!guest_settle_job(guest, err) || !snapshot_redefine(guest, snapshot, args->flags, err))
+    if (!guest_require_idle(guest, err) || !snapshot_redefine(guest, snapshot, args->flags, err))
         return false;
     fill_answer(&ret->snap, guest, snapshot->name);
     return true;

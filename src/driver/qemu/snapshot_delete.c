@@ -323,7 +323,7 @@ snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError *
                        VIR_FROM_DOMAIN_SNAPSHOT, err))
         return false;
     guest = guest_of_call(call, &args->snap.dom, err);
-    if (!guest || !guest_settle_job(guest, err) || !snapshot_tree_require(guest->snapshots, args->snap.name, err))
+    if (!guest || !guest_require_idle(guest, err) || !snapshot_tree_require(guest->snapshots, args->snap.name, err))
         return false;
     names = choose_names(guest->snapshots, args->snap.name, args->flags);
     if (names->len == 0)
