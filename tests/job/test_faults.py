@@ -49,9 +49,7 @@ class Scene:
     def reset(self) -> None:
         """No daemon, no guest, no file."""
         self.lab.kill9()
-        for pid in self.lab.emulators().values():
-            os.kill(pid, 9)
-        lab_module.wait_for(lambda: not self.lab.emulators(), what='the end of all emulators')
+        self.lab.kill_emulators()
         for name in (*lab_module.BOUND, 'images', 'faults'):
             shutil.rmtree(self.lab.dir / name, ignore_errors=True)
             (self.lab.dir / name).mkdir()
@@ -136,7 +134,7 @@ class Scene:
             'contents': tuple(self.digest(p) for p in tops),
             'files': tuple(sorted(os.listdir(self.lab.images))),
             'journals': tuple(os.listdir(self.lab.dir / 'lib/qemu/journal')),
-            'emulators': len(self.lab.emulators()),
+            'emulators': len(self.lab.emulator_list()),
             'saved': (bool(dom.hasManagedSaveImage()), tuple(os.listdir(self.lab.dir / 'lib/qemu/save'))),
         }
 
@@ -321,9 +319,7 @@ def test_killed_together_with_the_emulator_it_is_before_or_after(scene, name):
         with pytest.raises(libvirt.libvirtError):
             act(scene)
         scene.lab.kill9()
-        for pid in scene.lab.emulators().values():
-            os.kill(pid, 9)
-        lab_module.wait_for(lambda: not scene.lab.emulators(), what='the end of all emulators')
+        scene.lab.kill_emulators()
         scene.disarm()
         scene.start()
         settle(scene)

@@ -149,7 +149,11 @@ class Lab:
 
     def emulators(self) -> dict[str, int]:
         """Running QEMU processes of this lab: guest name -> pid. Zombies do not count."""
-        found = {}
+        return dict(self.emulator_list())
+
+    def emulator_list(self) -> list[tuple[str, int]]:
+        """The same, also when a guest has two of them."""
+        found = []
         for entry in Path('/proc').iterdir():
             if not entry.name.isdigit():
                 continue
@@ -169,17 +173,22 @@ class Lab:
             for i, word in enumerate(words):
                 if word == b'-name':
                     name = re.match(r'(?:guest=)?([^,]+)', words[i + 1].decode())[1]
-                    found[name] = int(entry.name)
+                    found.append((name, int(entry.name)))
         return found
 
-    def close(self) -> None:
-        """End the daemon and every emulator of this lab, remove the folder."""
-        self.kill9()
-        for pid in self.emulators().values():
+    def kill_emulators(self) -> None:
+        """SIGKILL to all of this lab's, and wait until they are gone."""
+        for _, pid in self.emulator_list():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        wait_for(lambda: not self.emulator_list(), what='the end of all emulators')
+
+    def close(self) -> None:
+        """End the daemon and every emulator of this lab, remove the folder."""
+        self.kill9()
+        self.kill_emulators()
         if self.own:
             shutil.rmtree(self.dir, ignore_errors=True)
 
