@@ -38,10 +38,10 @@ image_id_of(const char *path, ImageId *id, GError **err)
 {
     struct stat st;
 
-    *id = (ImageId){ 0 };
+    *id = (ImageId){0};
     if (stat(path, &st) < 0)
         return fail_errno(err, "access", path);
-    *id = (ImageId){ .device = st.st_dev, .inode = st.st_ino };
+    *id = (ImageId){.device = st.st_dev, .inode = st.st_ino};
     return true;
 }
 
@@ -55,7 +55,8 @@ layer_free(ImageLayer *layer)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageLayer, layer_free)
 
-/* {"driver":"qcow2","file":{"driver":"file","filename":"/x"}} and its flat spelling {"file.filename": ...}. */
+/* {"driver":"qcow2","file":{"driver":"file","filename":"/x"}} and its flat spelling
+ * {"file.filename": ...}. */
 static char *
 path_from_json(const char *text, ImageFormat *format)
 {
@@ -77,7 +78,8 @@ path_from_json(const char *text, ImageFormat *format)
         return filename && (!driver || g_str_equal(driver, "file")) ? g_strdup(filename) : NULL;
     }
     filename = json_string_value(json_object_get(node, "filename"));
-    if (!filename || (driver && !g_str_equal(driver, "file") && !g_str_equal(driver, "host_device")))
+    if (!filename ||
+        (driver && !g_str_equal(driver, "file") && !g_str_equal(driver, "host_device")))
         return NULL;
     return g_strdup(filename);
 }
@@ -101,7 +103,8 @@ image_backing_path(const char *above, const char *name, ImageFormat *format)
     if (g_str_has_prefix(name, "json:"))
         plain = path_from_json(name + strlen("json:"), format);
     else if (g_str_has_prefix(name, "file:"))
-        plain = g_strdup(g_str_has_prefix(name, "file:///") ? name + strlen("file://") : name + strlen("file:"));
+        plain = g_strdup(g_str_has_prefix(name, "file:///") ? name + strlen("file://")
+                                                            : name + strlen("file:"));
     else if (!has_protocol(name))
         plain = g_strdup(name);
     if (!plain || !*plain)
@@ -124,12 +127,14 @@ layer_open(ImageLayer *layer, const char *above, GError **err)
         if (!above)
             return fail_errno(err, "open", layer->path);
         fail(err, errno == ENOENT ? VIR_ERR_OPERATION_FAILED : VIR_ERR_SYSTEM_ERROR,
-             "cannot open '%s', the backing file of '%s': %s", layer->path, above, g_strerror(errno));
+             "cannot open '%s', the backing file of '%s': %s", layer->path, above,
+             g_strerror(errno));
         return false;
     }
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "'%s' is neither a file nor a block device", layer->path);
-    layer->id = (ImageId){ .device = st.st_dev, .inode = st.st_ino };
+        return fail(err, VIR_ERR_OPERATION_FAILED, "'%s' is neither a file nor a block device",
+                    layer->path);
+    layer->id = (ImageId){.device = st.st_dev, .inode = st.st_ino};
     layer->is_block_device = S_ISBLK(st.st_mode);
     if (!image_reader_of_fd(&reader, fd, layer->path, err))
         return false;
@@ -173,15 +178,15 @@ image_chain_read(const char *path, ImageFormat format, GHashTable *formats, GErr
     for (;;) {
         g_ptr_array_add(chain->layers, layer);
         if (chain->layers->len > IMAGE_CHAIN_MAX)
-            return fail_null(err, VIR_ERR_OPERATION_FAILED, "the chain of '%s' has more than %d images", path,
-                             IMAGE_CHAIN_MAX);
+            return fail_null(err, VIR_ERR_OPERATION_FAILED,
+                             "the chain of '%s' has more than %d images", path, IMAGE_CHAIN_MAX);
         if (!layer->path)
             break;
         if (!layer_open(layer, above, err))
             return NULL;
         if (!g_hash_table_add(seen, &layer->id))
-            return fail_null(err, VIR_ERR_OPERATION_FAILED, "image '%s' is backed by itself through '%s'", path,
-                             above);
+            return fail_null(err, VIR_ERR_OPERATION_FAILED,
+                             "image '%s' is backed by itself through '%s'", path, above);
         if (!layer->header->backing_name)
             break;
         above = layer->path;

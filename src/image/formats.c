@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Headers of the formats other than qcow2: qed, vmdk, vdi, vpc, vhdx, luks. Called by header.c, which has checked the magic. */
+/* Headers of the formats other than qcow2: qed, vmdk, vdi, vpc, vhdx, luks. Called by header.c,
+ * which has checked the magic. */
 #define ERROR_DOMAIN VIR_FROM_STORAGE
 
 #include <string.h>
@@ -41,8 +42,10 @@ image_parse_qed(const ImageReader *reader, ImageHeader *header, const char *name
         return true;
     offset = le32(head + 56);
     len = le32(head + 60);
-    if (len == 0 || len > IMAGE_NAME_MAX || !(header->backing_name = image_read_text(reader, offset, len)))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken backing file name", name);
+    if (len == 0 || len > IMAGE_NAME_MAX ||
+        !(header->backing_name = image_read_text(reader, offset, len)))
+        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken backing file name",
+                    name);
     if (features & 4) /* "do not probe the backing file" */
         header->backing_format = g_strdup("raw");
     return true;
@@ -65,7 +68,8 @@ read_vmdk_line(const char *line, ImageHeader *header)
         return;
     }
     words = g_strsplit(line, " ", 4);
-    if (g_strv_length(words) >= 3 && (g_str_equal(words[0], "RW") || g_str_equal(words[0], "RDONLY")) &&
+    if (g_strv_length(words) >= 3 &&
+        (g_str_equal(words[0], "RW") || g_str_equal(words[0], "RDONLY")) &&
         text_to_ullong(words[1], 10, &sectors) && sectors < G_MAXUINT64 / SECTOR / 2 &&
         header->size_bytes < G_MAXUINT64 / 4)
         header->size_bytes += sectors * SECTOR;
@@ -99,7 +103,8 @@ image_parse_vmdk(const ImageReader *reader, ImageHeader *header, const char *nam
     if (memcmp(head, "KDMV", 4) != 0) {
         header->version = 1;
         if (!read_vmdk_descriptor(reader, 0, reader->len, header))
-            return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken vmdk descriptor", name);
+            return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken vmdk descriptor",
+                        name);
         return true;
     }
     header->version = le32(head + 4);
@@ -137,19 +142,21 @@ image_parse_vpc(const ImageReader *reader, ImageHeader *header, const char *name
     header->version = be32(foot + 12);
     header->size_bytes = be64(foot + 48);
     if (be32(foot + 60) == 4)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "image '%s' is a differencing vpc image", name);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "image '%s' is a differencing vpc image",
+                    name);
     return true;
 }
 
 /* GUIDs as they lie in the file: the metadata region, and the item with the virtual size. */
-static const guchar vhdx_metadata_guid[16] = { 0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0x9a, 0x4b,
-                                               0xb8, 0xfe, 0x57, 0x5f, 0x05, 0x0f, 0x88, 0x6e };
-static const guchar vhdx_size_guid[16] = { 0x24, 0x42, 0xa5, 0x2f, 0x1b, 0xcd, 0x76, 0x48,
-                                           0xb2, 0x11, 0x5d, 0xbe, 0xd8, 0x3b, 0xf4, 0xb8 };
+static const guchar vhdx_metadata_guid[16] = {0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0x9a, 0x4b,
+                                              0xb8, 0xfe, 0x57, 0x5f, 0x05, 0x0f, 0x88, 0x6e};
+static const guchar vhdx_size_guid[16] = {0x24, 0x42, 0xa5, 0x2f, 0x1b, 0xcd, 0x76, 0x48,
+                                          0xb2, 0x11, 0x5d, 0xbe, 0xd8, 0x3b, 0xf4, 0xb8};
 
 /* In a table of @count entries of 32 bytes that begin with a GUID: the entry with @guid. */
 static bool
-find_vhdx_entry(const ImageReader *reader, guint64 table, guint32 count, const guchar guid[16], guchar entry[32])
+find_vhdx_entry(const ImageReader *reader, guint64 table, guint32 count, const guchar guid[16],
+                guchar entry[32])
 {
     for (guint32 i = 0; i < MIN(count, 2047); i++) {
         if (!image_read(reader, table + i * 32ull, entry, 32))
@@ -170,13 +177,15 @@ image_parse_vhdx(const ImageReader *reader, ImageHeader *header, const char *nam
     header->version = 1;
     if (!image_read(reader, region_table, head, sizeof(head)) || memcmp(head, "regi", 4) != 0 ||
         !find_vhdx_entry(reader, region_table + 16, le32(head + 8), vhdx_metadata_guid, entry))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken vhdx region table", name);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken vhdx region table",
+                    name);
     metadata = le64(entry + 16);
     if (metadata > reader->len || !image_read(reader, metadata, head, sizeof(head)) ||
         memcmp(head, "metadata", 8) != 0 ||
         !find_vhdx_entry(reader, metadata + 32, head[10] | head[11] << 8, vhdx_size_guid, entry) ||
         !image_read(reader, metadata + le32(entry + 16), size, sizeof(size)))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken vhdx metadata table", name);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken vhdx metadata table",
+                    name);
     header->size_bytes = le64(size);
     return true;
 }
@@ -191,7 +200,8 @@ image_parse_luks(const ImageReader *reader, ImageHeader *header, const char *nam
         return too_short(header, name, err);
     header->version = be16(head + 6);
     header->is_encrypted = true;
-    /* Version 1 says where the payload begins, in sectors; version 2 says it in JSON, by segment. */
+    /* Version 1 says where the payload begins, in sectors; version 2 says it in JSON, by
+     * segment. */
     payload = header->version == 1 ? be32(head + 104) * SECTOR : 16 * 1024 * 1024;
     header->size_bytes = reader->len > payload ? reader->len - payload : 0;
     return true;

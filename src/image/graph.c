@@ -12,19 +12,19 @@
 typedef struct Node Node;
 struct Node {
     char *path;
-    ImageId id;          /* inode 0: no such file */
-    ImageFormat format;  /* as which the header was looked at; UNKNOWN: not yet */
-    bool is_marked;      /* visited by the search that runs */
+    ImageId id;         /* inode 0: no such file */
+    ImageFormat format; /* as which the header was looked at; UNKNOWN: not yet */
+    bool is_marked;     /* visited by the search that runs */
     Node *below;
-    GPtrArray *above;    /* of Node *, borrowed */
-    GPtrArray *holders;  /* of char * */
+    GPtrArray *above;   /* of Node *, borrowed */
+    GPtrArray *holders; /* of char * */
 };
 
 struct ImageGraph {
-    GHashTable *by_id;       /* ImageId -> Node */
-    GHashTable *by_path;     /* path -> Node, also for second names of a file */
-    GPtrArray *nodes;        /* owns them */
-    GPtrArray *unknown;      /* paths whose chain could not be read to its end */
+    GHashTable *by_id;   /* ImageId -> Node */
+    GHashTable *by_path; /* path -> Node, also for second names of a file */
+    GPtrArray *nodes;    /* owns them */
+    GPtrArray *unknown;  /* paths whose chain could not be read to its end */
 };
 
 static void
@@ -96,7 +96,8 @@ note_unknown(ImageGraph *graph, const char *path, const char *why)
     g_ptr_array_add(graph->unknown, g_strdup(path));
 }
 
-/* Read the header of @node as @format and return the node below it, or NULL at the end of what can be seen. */
+/* Read the header of @node as @format and return the node below it, or NULL at the end of what can
+ * be seen. */
 static Node *
 read_node(ImageGraph *graph, Node *node, ImageFormat format, ImageFormat *below_format)
 {
@@ -128,7 +129,8 @@ read_node(ImageGraph *graph, Node *node, ImageFormat format, ImageFormat *below_
 static bool
 wants_reading(const Node *node, ImageFormat format)
 {
-    return node->format == IMAGE_FORMAT_UNKNOWN || (node->format == IMAGE_FORMAT_RAW && format != IMAGE_FORMAT_RAW);
+    return node->format == IMAGE_FORMAT_UNKNOWN ||
+           (node->format == IMAGE_FORMAT_RAW && format != IMAGE_FORMAT_RAW);
 }
 
 static Node *
@@ -279,8 +281,8 @@ unknown_in_folder(const ImageGraph *graph, const char *path)
     for (guint i = 0; i < graph->unknown->len; i++) {
         const char *other = graph->unknown->pdata[i];
         g_autofree char *other_dir = g_path_get_dirname(other);
-        if (g_str_equal(dir, other_dir) && !g_str_equal(other, path) && image_graph_is_held(graph, other) &&
-            g_file_test(other, G_FILE_TEST_EXISTS))
+        if (g_str_equal(dir, other_dir) && !g_str_equal(other, path) &&
+            image_graph_is_held(graph, other) && g_file_test(other, G_FILE_TEST_EXISTS))
             return other;
     }
     return NULL;
@@ -296,14 +298,16 @@ image_graph_may_remove(const ImageGraph *graph, const char *path, FileMark mark,
     if (!file_mark_of(path, &now))
         return fail_errno(err, "look at", path);
     if (!file_mark_equal(now, mark))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "'%s' is not the file that was made there: it is kept", path);
+        return fail(err, VIR_ERR_OPERATION_FAILED,
+                    "'%s' is not the file that was made there: it is kept", path);
     holders = image_graph_holders(graph, path, NULL);
     if (holders->len > 0)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' is needed by %s%s", path, (char *)holders->pdata[0],
-                    holders->len > 1 ? " and others" : "");
+        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' is needed by %s%s", path,
+                    (char *)holders->pdata[0], holders->len > 1 ? " and others" : "");
     unknown = unknown_in_folder(graph, path);
     if (unknown)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' is kept: image '%s' beside it cannot be read and may need it",
-                    path, unknown);
+        return fail(err, VIR_ERR_OPERATION_FAILED,
+                    "image '%s' is kept: image '%s' beside it cannot be read and may need it", path,
+                    unknown);
     return true;
 }

@@ -20,15 +20,15 @@ typedef struct {
 } FormatInfo;
 
 static const FormatInfo formats[IMAGE_FORMAT_LAST] = {
-    [IMAGE_FORMAT_RAW] = { .word = "raw" },
-    [IMAGE_FORMAT_QCOW] = { "qcow", 0, "QFI\xfb\0\0\0\1", 8, image_parse_qcow2 },
-    [IMAGE_FORMAT_QCOW2] = { "qcow2", 0, "QFI\xfb", 4, image_parse_qcow2 },
-    [IMAGE_FORMAT_QED] = { "qed", 0, "QED\0", 4, image_parse_qed },
-    [IMAGE_FORMAT_VMDK] = { "vmdk", 0, "KDMV", 4, image_parse_vmdk },
-    [IMAGE_FORMAT_VDI] = { "vdi", 64, "\x7f\x10\xda\xbe", 4, image_parse_vdi },
-    [IMAGE_FORMAT_VPC] = { "vpc", 0, "conectix", 8, image_parse_vpc },
-    [IMAGE_FORMAT_VHDX] = { "vhdx", 0, "vhdxfile", 8, image_parse_vhdx },
-    [IMAGE_FORMAT_LUKS] = { "luks", 0, "LUKS\xba\xbe", 6, image_parse_luks },
+    [IMAGE_FORMAT_RAW] = {.word = "raw"},
+    [IMAGE_FORMAT_QCOW] = {"qcow", 0, "QFI\xfb\0\0\0\1", 8, image_parse_qcow2},
+    [IMAGE_FORMAT_QCOW2] = {"qcow2", 0, "QFI\xfb", 4, image_parse_qcow2},
+    [IMAGE_FORMAT_QED] = {"qed", 0, "QED\0", 4, image_parse_qed},
+    [IMAGE_FORMAT_VMDK] = {"vmdk", 0, "KDMV", 4, image_parse_vmdk},
+    [IMAGE_FORMAT_VDI] = {"vdi", 64, "\x7f\x10\xda\xbe", 4, image_parse_vdi},
+    [IMAGE_FORMAT_VPC] = {"vpc", 0, "conectix", 8, image_parse_vpc},
+    [IMAGE_FORMAT_VHDX] = {"vhdx", 0, "vhdxfile", 8, image_parse_vhdx},
+    [IMAGE_FORMAT_LUKS] = {"luks", 0, "LUKS\xba\xbe", 6, image_parse_luks},
 };
 
 const char *
@@ -53,7 +53,8 @@ has_text_descriptor(const ImageReader *reader)
     static const char vmdk_text[] = "# Disk DescriptorFile";
     char start[sizeof(vmdk_text) - 1];
 
-    return image_read(reader, 0, start, sizeof(start)) && memcmp(start, vmdk_text, sizeof(start)) == 0;
+    return image_read(reader, 0, start, sizeof(start)) &&
+           memcmp(start, vmdk_text, sizeof(start)) == 0;
 }
 
 static bool
@@ -93,8 +94,9 @@ image_header_read(const ImageReader *reader, ImageFormat format, const char *nam
         return g_steal_pointer(&header);
     }
     if (!has_magic(reader, format))
-        return fail_null(err, VIR_ERR_OPERATION_FAILED, "image '%s' is not in %s format, as its configuration says",
-                         name, formats[format].word);
+        return fail_null(err, VIR_ERR_OPERATION_FAILED,
+                         "image '%s' is not in %s format, as its configuration says", name,
+                         formats[format].word);
     if (!formats[format].parse(reader, header, name, err))
         return NULL;
     return g_steal_pointer(&header);
@@ -110,7 +112,8 @@ image_header_read_file(const char *path, ImageFormat format, GError **err)
     if (fd < 0 || fstat(fd, &st) < 0)
         return fail_null_errno(err, "open", path);
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-        return fail_null(err, VIR_ERR_OPERATION_FAILED, "'%s' is neither a file nor a block device", path);
+        return fail_null(err, VIR_ERR_OPERATION_FAILED, "'%s' is neither a file nor a block device",
+                         path);
     if (!image_reader_of_fd(&reader, fd, path, err))
         return NULL;
     return image_header_read(&reader, format, path, err);

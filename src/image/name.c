@@ -9,7 +9,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-/* Up to the last dot of the file name. A dot at its beginning hides the file and starts no ending. */
+/* Up to the last dot of the file name. A dot at its beginning hides the file and starts no
+ * ending. */
 static gsize
 length_without_ending(const char *path)
 {
@@ -55,7 +56,8 @@ image_name_revert_number(const char *path, const char *stem)
     gsize len = strlen(stem);
     unsigned int number;
 
-    if (strncmp(name, stem, len) != 0 || strncmp(name + len, ".r", 2) != 0 || !g_str_has_suffix(name, ".qcow2"))
+    if (strncmp(name, stem, len) != 0 || strncmp(name + len, ".r", 2) != 0 ||
+        !g_str_has_suffix(name, ".qcow2"))
         return 0;
     name[strlen(name) - strlen(".qcow2")] = '\0';
     return text_to_uint(name + len + 2, 10, &number) ? number : 0;

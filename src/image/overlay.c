@@ -27,7 +27,7 @@ file_mark_equal(FileMark a, FileMark b)
 static FileMark
 mark_of_statx(const struct statx *st)
 {
-    FileMark mark = { .inode = st->stx_ino };
+    FileMark mark = {.inode = st->stx_ino};
 
     if (st->stx_mask & STATX_BTIME)
         mark.born_ns = st->stx_btime.tv_sec * 1000000000ll + st->stx_btime.tv_nsec;
@@ -50,7 +50,7 @@ file_mark_of(const char *path, FileMark *mark)
 {
     struct statx st;
 
-    *mark = (FileMark){ 0 };
+    *mark = (FileMark){0};
     if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &st) < 0)
         return false;
     *mark = mark_of_statx(&st);
@@ -70,11 +70,11 @@ file_mark_parse(const char *text, FileMark *mark)
     unsigned long long inode;
     long long born;
 
-    *mark = (FileMark){ 0 };
+    *mark = (FileMark){0};
     if (!words || g_strv_length(words) != 2 || !text_to_ullong(words[0], 10, &inode) ||
         !text_to_llong(words[1], 10, &born))
         return false;
-    *mark = (FileMark){ .inode = inode, .born_ns = born };
+    *mark = (FileMark){.inode = inode, .born_ns = born};
     return true;
 }
 
@@ -93,7 +93,8 @@ write_header(int fd, const char *path, const Qcow2Overlay *layout, GError **err)
     guint64 len;
     g_autoptr(GByteArray) bytes = qcow2_overlay_bytes(layout, &len);
 
-    if (ftruncate(fd, (off_t)len) < 0 || pwrite(fd, bytes->data, bytes->len, 0) != (ssize_t)bytes->len)
+    if (ftruncate(fd, (off_t)len) < 0 ||
+        pwrite(fd, bytes->data, bytes->len, 0) != (ssize_t)bytes->len)
         return fail_errno(err, "write", path);
     return true;
 }
@@ -103,7 +104,7 @@ static bool
 run_qemu_img(const char *path, const OverlaySpec *spec, GError **err)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-    CommandSpec command = { 0 };
+    CommandSpec command = {0};
 
     g_ptr_array_add(argv, g_strdup("qemu-img"));
     g_ptr_array_add(argv, g_strdup("create"));
@@ -119,7 +120,8 @@ run_qemu_img(const char *path, const OverlaySpec *spec, GError **err)
         g_ptr_array_add(argv, g_strdup("extended_l2=on"));
     }
     if (spec->backing_name) {
-        g_ptr_array_add(argv, g_strdup("-u")); /* the size is given: the backing image need not be opened */
+        g_ptr_array_add(
+            argv, g_strdup("-u")); /* the size is given: the backing image need not be opened */
         g_ptr_array_add(argv, g_strdup("-b"));
         g_ptr_array_add(argv, g_strdup(spec->backing_name));
         if (spec->backing_format) {
@@ -156,7 +158,7 @@ overlay_make(const OverlaySpec *spec, FileMark *mark, GError **err)
     g_autofree char *tmp = overlay_temporary_name(spec->path, spec->job);
     auto_fd int fd = -1;
 
-    *mark = (FileMark){ 0 };
+    *mark = (FileMark){0};
     if (file_exists(spec->path))
         return fail(err, VIR_ERR_OPERATION_FAILED, "file '%s' exists already", spec->path);
     unlink(tmp); /* the name carries this job's id: a leftover of an earlier try */
@@ -167,7 +169,8 @@ overlay_make(const OverlaySpec *spec, FileMark *mark, GError **err)
         unlink(tmp);
         return false;
     }
-    if ((spec->uid != (uid_t)-1 || spec->gid != (gid_t)-1) && fchown(fd, spec->uid, spec->gid) < 0) {
+    if ((spec->uid != (uid_t)-1 || spec->gid != (gid_t)-1) &&
+        fchown(fd, spec->uid, spec->gid) < 0) {
         fail_errno(err, "give to the emulator's user", spec->path);
         unlink(tmp);
         return false;
@@ -207,7 +210,8 @@ image_remove(const char *path, FileMark mark, GError **err)
     if (!file_mark_of(path, &now))
         return errno == ENOENT || errno == ENOTDIR ? true : fail_errno(err, "look at", path);
     if (!file_mark_equal(now, mark))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "'%s' is not the file that was made there: it is kept", path);
+        return fail(err, VIR_ERR_OPERATION_FAILED,
+                    "'%s' is not the file that was made there: it is kept", path);
     return file_remove(path, err);
 }
 

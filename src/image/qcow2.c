@@ -29,7 +29,8 @@ enum {
 #define AUTOCLEAR_RAW_DATA (1u << 1)
 
 static bool
-read_extension(const ImageReader *reader, guint32 type, guint64 offset, guint32 len, ImageHeader *header)
+read_extension(const ImageReader *reader, guint32 type, guint64 offset, guint32 len,
+               ImageHeader *header)
 {
     guchar count[4];
 
@@ -90,16 +91,18 @@ parse_qcow1(const ImageReader *reader, ImageHeader *header, const char *name, GE
     header->size_bytes = be64(head + 24);
     header->cluster_bits = head[32];
     header->is_encrypted = be32(head + 36) != 0;
-    if (backing_offset && (backing_len > IMAGE_NAME_MAX ||
-                           !(header->backing_name = image_read_text(reader, backing_offset, backing_len))))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken backing file name", name);
+    if (backing_offset &&
+        (backing_len > IMAGE_NAME_MAX ||
+         !(header->backing_name = image_read_text(reader, backing_offset, backing_len))))
+        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken backing file name",
+                    name);
     return true;
 }
 
 bool
 image_parse_qcow2(const ImageReader *reader, ImageHeader *header, const char *name, GError **err)
 {
-    guchar head[HEADER_V3_LEN] = { 0 };
+    guchar head[HEADER_V3_LEN] = {0};
     guint64 backing_offset, cluster, extensions = HEADER_V2_LEN;
     guint32 backing_len;
 
@@ -109,8 +112,8 @@ image_parse_qcow2(const ImageReader *reader, ImageHeader *header, const char *na
     if (header->format == IMAGE_FORMAT_QCOW)
         return parse_qcow1(reader, header, name, err);
     if (header->version != 2 && header->version != 3)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' is qcow2 of version %u: 2 and 3 are known", name,
-                    header->version);
+        return fail(err, VIR_ERR_OPERATION_FAILED,
+                    "image '%s' is qcow2 of version %u: 2 and 3 are known", name, header->version);
     if (!image_read(reader, 0, head, header->version == 2 ? HEADER_V2_LEN : HEADER_V3_LEN))
         return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' ends inside its qcow2 header", name);
 
@@ -121,7 +124,8 @@ image_parse_qcow2(const ImageReader *reader, ImageHeader *header, const char *na
     header->is_encrypted = be32(head + 32) != 0;
     header->snapshots = be32(head + 60);
     if (header->cluster_bits < 9 || header->cluster_bits > 21)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has an impossible qcow2 cluster size (2^%u)", name,
+        return fail(err, VIR_ERR_OPERATION_FAILED,
+                    "image '%s' has an impossible qcow2 cluster size (2^%u)", name,
                     header->cluster_bits);
     cluster = 1ull << header->cluster_bits;
 
@@ -135,13 +139,18 @@ image_parse_qcow2(const ImageReader *reader, ImageHeader *header, const char *na
         header->data_file_raw = autoclear & AUTOCLEAR_RAW_DATA;
         extensions = be32(head + 100);
         if (extensions < HEADER_V3_LEN || extensions > cluster)
-            return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken qcow2 header length", name);
+            return fail(err, VIR_ERR_OPERATION_FAILED,
+                        "image '%s' has a broken qcow2 header length", name);
     }
-    if (backing_offset && (backing_len == 0 || backing_len > IMAGE_NAME_MAX || backing_offset > cluster ||
-                           !(header->backing_name = image_read_text(reader, backing_offset, backing_len))))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken backing file name", name);
-    if (!read_extensions(reader, extensions, backing_offset > extensions ? backing_offset : cluster, header))
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has broken qcow2 header extensions", name);
+    if (backing_offset &&
+        (backing_len == 0 || backing_len > IMAGE_NAME_MAX || backing_offset > cluster ||
+         !(header->backing_name = image_read_text(reader, backing_offset, backing_len))))
+        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has a broken backing file name",
+                    name);
+    if (!read_extensions(reader, extensions, backing_offset > extensions ? backing_offset : cluster,
+                         header))
+        return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' has broken qcow2 header extensions",
+                    name);
     return true;
 }
 
@@ -178,8 +187,10 @@ qcow2_overlay_problem(const Qcow2Overlay *overlay)
         return "a backing file name of more than 1023 bytes";
     if (overlay->backing_format && strlen(overlay->backing_format) > 31)
         return "a backing format name of more than 31 bytes";
-    /* One refcount block holds cluster / 2 counters of 16 bits; QEMU bounds the L1 table at 32 MiB. */
-    if (3 + l1_clusters(overlay) > (1ull << overlay->cluster_bits) / 2 || l1_entries(overlay) * 8 > 32 * 1024 * 1024)
+    /* One refcount block holds cluster / 2 counters of 16 bits; QEMU bounds the L1 table at 32
+     * MiB. */
+    if (3 + l1_clusters(overlay) > (1ull << overlay->cluster_bits) / 2 ||
+        l1_entries(overlay) * 8 > 32 * 1024 * 1024)
         return "a first-level table that one refcount block does not cover";
     return NULL;
 }
@@ -236,7 +247,8 @@ qcow2_overlay_bytes(const Qcow2Overlay *overlay, guint64 *file_len)
     guint64 used = 3 + l1_clusters(overlay);
     GByteArray *out = g_byte_array_new();
 
-    /* Cluster 0: header, 1: refcount table, 2: refcount block, 3...: L1. What follows the counters is a hole. */
+    /* Cluster 0: header, 1: refcount table, 2: refcount block, 3...: L1. What follows the counters
+     * is a hole. */
     g_byte_array_set_size(out, 2 * cluster + used * 2);
     memset(out->data, 0, out->len);
     memcpy(out->data, "QFI\xfb", 4);

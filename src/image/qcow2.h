@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The qcow2 layout: what this tree writes itself is an empty overlay (version 3, refcounts of 16 bits),
- * built in memory as a whole. Reading: header.h. Files: overlay.h. */
+/* The qcow2 layout: what this tree writes itself is an empty overlay (version 3, refcounts of 16
+ * bits), built in memory as a whole. Reading: header.h. Files: overlay.h. */
 #pragma once
 
 #include <glib.h>
@@ -9,10 +9,10 @@
 #define QCOW2_DEFAULT_CLUSTER_BITS 16
 
 typedef struct {
-    guint64 size_bytes;          /* multiple of 512 */
-    guint cluster_bits;          /* 16..21 */
+    guint64 size_bytes; /* multiple of 512 */
+    guint cluster_bits; /* 16..21 */
     bool extended_l2;
-    const char *backing_name;    /* 1..1023 bytes; NULL: none */
+    const char *backing_name; /* 1..1023 bytes; NULL: none */
     const char *backing_format;
 } Qcow2Overlay;
 

@@ -13,7 +13,7 @@
 void
 image_reader_of_bytes(ImageReader *reader, const void *bytes, gsize len)
 {
-    *reader = (ImageReader){ .fd = -1, .bytes = bytes, .len = len };
+    *reader = (ImageReader){.fd = -1, .bytes = bytes, .len = len};
 }
 
 bool
@@ -23,7 +23,7 @@ image_reader_of_fd(ImageReader *reader, int fd, const char *path, GError **err)
 
     if (end < 0)
         return fail_errno(err, "seek in", path);
-    *reader = (ImageReader){ .fd = fd, .len = (guint64)end };
+    *reader = (ImageReader){.fd = fd, .len = (guint64)end};
     return true;
 }
 

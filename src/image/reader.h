@@ -19,7 +19,8 @@ bool image_reader_of_fd(ImageReader *reader, int fd, const char *path, GError **
 bool image_read(const ImageReader *reader, guint64 offset, void *bytes, gsize len);
 /* At most @max bytes from @offset on; how many there are. */
 gsize image_read_some(const ImageReader *reader, guint64 offset, void *bytes, gsize max);
-/* @len bytes at @offset as text without NUL bytes inside; NULL when there are not that many, or one is NUL. */
+/* @len bytes at @offset as text without NUL bytes inside; NULL when there are not that many, or one
+ * is NUL. */
 char *image_read_text(const ImageReader *reader, guint64 offset, gsize len);
 
 static inline guint16

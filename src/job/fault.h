@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Named points at which tests make this process fail or die: `revert/create/vda`.
  *
- * Asleep unless the daemon was started with MANIFOLD_TEST_FAULTS naming a folder. Then every point that is passed is
- * appended to the folder's file `trace`, and lines `POINT kill`, `POINT fail` or `POINT fail-once` of its file `armed`
- * (written by the test at any time) say what happens there. */
+ * Asleep unless the daemon was started with MANIFOLD_TEST_FAULTS naming a folder. Then every point
+ * that is passed is appended to the folder's file `trace`, and lines `POINT kill`, `POINT fail` or
+ * `POINT fail-once` of its file `armed` (written by the test at any time) say what happens
+ * there. */
 #pragma once
 
 #include <glib.h>

@@ -23,8 +23,8 @@ struct Job {
     JobState state;
     guint step;
     bool is_committed, is_recovered;
-    gint cancelled;         /* atomic */
-    GError *error;          /* why it went back, is stuck or was abandoned */
+    gint cancelled; /* atomic */
+    GError *error;  /* why it went back, is stuck or was abandoned */
     Strand *strand;
     JobDone done;
     void *done_data;
@@ -107,7 +107,8 @@ find_kind(const JobKind *const *kinds, const char *name)
 }
 
 Job *
-job_load(const JobKind *const *kinds, const char *object, const char *path, void *context, GError **err)
+job_load(const JobKind *const *kinds, const char *object, const char *path, void *context,
+         GError **err)
 {
     g_autoptr(Journal) journal = journal_open(path, err);
     g_autoptr(Job) job = NULL;
@@ -124,8 +125,8 @@ job_load(const JobKind *const *kinds, const char *object, const char *path, void
     begin = journal_entry(journal, 0);
     kind = find_kind(kinds, record_get(begin->values, "kind"));
     if (!kind || !record_get(begin->values, "id"))
-        return fail_null(err, VIR_ERR_OPERATION_FAILED, "the job in '%s' is of a kind that this daemon does not know",
-                         path);
+        return fail_null(err, VIR_ERR_OPERATION_FAILED,
+                         "the job in '%s' is of a kind that this daemon does not know", path);
     plan = kind->load_plan(begin->values, err);
     if (!plan)
         return NULL;
@@ -167,7 +168,8 @@ end(Job *job, JobState state)
             job->error = g_steal_pointer(&err);
         return job->state = JOB_STUCK;
     }
-    log_info(LOG_JOB, "%s: %s %s", job->object, job->id, state == JOB_DONE ? "is done" : "went back");
+    log_info(LOG_JOB, "%s: %s %s", job->object, job->id,
+             state == JOB_DONE ? "is done" : "went back");
     return job->state = state;
 }
 
@@ -183,7 +185,8 @@ stay_stuck(Job *job, GError *take_error)
     return job->state = JOB_STUCK;
 }
 
-/* Undo the steps up to job->step, the last one first. One that fails does not keep the others from going back. */
+/* Undo the steps up to job->step, the last one first. One that fails does not keep the others from
+ * going back. */
 static JobState
 undo_all(Job *job)
 {
@@ -229,7 +232,8 @@ ask_direction(Job *job, GError **err)
     return job->kind->decide(job, err);
 }
 
-/* COMMIT may be on the disk although writing it failed: nothing is undone before a record says that it does not count. */
+/* COMMIT may be on the disk although writing it failed: nothing is undone before a record says that
+ * it does not count. */
 static JobState
 commit_failed(Job *job, GError *take_error)
 {
@@ -272,7 +276,8 @@ step_failed(Job *job, GError *take_error)
         g_error_free(take_error);
         return stay_stuck(job, why);
     case JOB_FORWARD:
-        log_warning(LOG_JOB, "%s: %s goes on after a failure: %s", job->object, job->id, take_error->message);
+        log_warning(LOG_JOB, "%s: %s goes on after a failure: %s", job->object, job->id,
+                    take_error->message);
         g_error_free(take_error);
         job->step = barrier_index(job);
         return commit(job);
@@ -343,7 +348,8 @@ recover(Job *job)
     if (direction == JOB_BACK) {
         if (job->is_recovered)
             job->step = barrier;
-        error_set(&err, ERROR_DOMAIN, VIR_ERR_OPERATION_ABORTED, "the daemon ended before the job was committed");
+        error_set(&err, ERROR_DOMAIN, VIR_ERR_OPERATION_ABORTED,
+                  "the daemon ended before the job was committed");
         return go_back(job, err);
     }
     log_info(LOG_JOB, "%s: %s goes on", job->object, job->id);

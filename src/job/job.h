@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Jobs: whatever has more than one effect outside, as a table of steps over a plan that was written down first.
+/* Jobs: whatever has more than one effect outside, as a table of steps over a plan that was written
+ * down first.
  *
- * BEGIN holds the whole plan. COMMIT is the barrier: without it a failure or a crash goes back (the undo functions, last
- * step first), with it only forward. Steps and undos may run again after a crash at any instruction. A job runs on its
- * object's strand; a step that waits returns STEP_WAIT and somebody calls job_wake later. Files: journal.h. */
+ * BEGIN holds the whole plan. COMMIT is the barrier: without it a failure or a crash goes back (the
+ * undo functions, last step first), with it only forward. Steps and undos may run again after a
+ * crash at any instruction. A job runs on its object's strand; a step that waits returns STEP_WAIT
+ * and somebody calls job_wake later. Files: journal.h. */
 #pragma once
 
 #include <glib.h>
@@ -16,27 +18,28 @@ typedef struct Job Job;
 
 typedef enum {
     STEP_DONE,
-    STEP_WAIT,     /* nothing is held; run is called again after job_wake */
-    STEP_FAILED,   /* before the barrier: go back. After it: the job stays open and is tried again */
-    STEP_ABANDON,  /* after the barrier: end with this error; what was done is whole and written down elsewhere */
+    STEP_WAIT,   /* nothing is held; run is called again after job_wake */
+    STEP_FAILED, /* before the barrier: go back. After it: the job stays open and is tried again */
+    STEP_ABANDON, /* after the barrier: end with this error; what was done is whole */
 } StepResult;
 
 typedef struct {
     const char *name; /* NULL ends the table */
     StepResult (*run)(Job *job, GError **err);
     bool (*undo)(Job *job, GError **err);
-    bool barrier;     /* COMMIT is written when its run (may be NULL) is done */
+    bool barrier; /* COMMIT is written when its run (may be NULL) is done */
 } JobStep;
 
 typedef enum { JOB_BACK, JOB_FORWARD, JOB_LATER } JobDirection;
 
 typedef struct {
-    const char *name;  /* "revert": first word of fault points and of the id */
+    const char *name; /* "revert": first word of fault points and of the id */
     const JobStep *steps;
     void (*save_plan)(const void *plan, Record *record);
     void *(*load_plan)(const Record *record, GError **err);
     void (*free_plan)(void *plan);
-    /* After a crash without COMMIT: JOB_BACK unless this says otherwise (JOB_LATER: it cannot be told yet). */
+    /* After a crash without COMMIT: JOB_BACK unless this says otherwise (JOB_LATER: it cannot be
+     * told yet). */
     JobDirection (*decide)(Job *job, GError **err);
 } JobKind;
 
@@ -45,9 +48,9 @@ typedef enum {
     JOB_RUNNING,
     JOB_WAITING,
     JOB_UNDOING,
-    JOB_STUCK,   /* a step after the barrier, or an undo, failed: the journal stays */
+    JOB_STUCK, /* a step after the barrier, or an undo, failed: the journal stays */
     JOB_DONE,
-    JOB_UNDONE,  /* everything is as it was before */
+    JOB_UNDONE, /* everything is as it was before */
 } JobState;
 
 typedef struct {
@@ -57,19 +60,24 @@ typedef struct {
 
 typedef void (*JobDone)(Job *job, const GError *error, void *data);
 
-/* Takes @take_plan. @object names what it works on ("web1"), for logs; @context is the driver's, borrowed. */
+/* Takes @take_plan. @object names what it works on ("web1"), for logs; @context is the driver's,
+ * borrowed. */
 Job *job_new(const JobKind *kind, const char *object, void *take_plan, void *context);
-/* From the journal of a daemon that is gone; NULL without @err when it holds no whole plan (and is removed). */
-Job *job_load(const JobKind *const *kinds, const char *object, const char *path, void *context, GError **err);
+/* From the journal of a daemon that is gone; NULL without @err when it holds no whole plan (and is
+ * removed). */
+Job *job_load(const JobKind *const *kinds, const char *object, const char *path, void *context,
+              GError **err);
 Job *job_ref(Job *job);
 void job_unref(Job *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Job, job_unref)
 
 /* Write BEGIN, durably, into a new journal at @path. */
 bool job_begin(Job *job, const char *path, GError **err);
-/* Run until it ends or waits; on the strand. For a loaded job: recover. job_error tells why it went back. */
+/* Run until it ends or waits; on the strand. For a loaded job: recover. job_error tells why it went
+ * back. */
 JobState job_advance(Job *job);
-/* The same through @strand, and again whenever it is woken; @done is called on the strand when it has ended or is stuck. */
+/* The same through @strand, and again whenever it is woken; @done is called on the strand when it
+ * has ended or is stuck. */
 void job_start(Job *job, Strand *strand, JobDone done, void *data);
 /* Look again; any thread. */
 void job_wake(Job *job);

@@ -26,9 +26,9 @@ struct Journal {
     char *path;
     int fd;
     guint64 next_sequence;
-    gint64 end;            /* offset behind the last whole record */
+    gint64 end; /* offset behind the last whole record */
     bool name_is_durable;
-    GPtrArray *entries;    /* of JournalEntry * */
+    GPtrArray *entries; /* of JournalEntry * */
 };
 
 guint32
@@ -88,8 +88,10 @@ journal_create(const char *path, GError **err)
     g_autoptr(Journal) journal = NULL;
 
     if (fd < 0 && errno == EEXIST)
-        return fail_null(err, VIR_ERR_OPERATION_INVALID,
-                         "the job recorded in '%s' is not finished: it is tried again when the daemon starts", path);
+        return fail_null(
+            err, VIR_ERR_OPERATION_INVALID,
+            "the job recorded in '%s' is not finished: it is tried again when the daemon starts",
+            path);
     if (fd < 0)
         return fail_null_errno(err, "create", path);
     journal = journal_new(path, fd_steal(&fd));
@@ -161,14 +163,15 @@ journal_open(const char *path, GError **err)
     journal->name_is_durable = true;
     journal->end = len < MAGIC_LEN ? 0 : MAGIC_LEN;
     while (journal->end >= MAGIC_LEN && (gsize)journal->end < len &&
-           (entry = read_entry((const guchar *)bytes + journal->end, len - journal->end, journal->next_sequence,
-                               &used))) {
+           (entry = read_entry((const guchar *)bytes + journal->end, len - journal->end,
+                               journal->next_sequence, &used))) {
         g_ptr_array_add(journal->entries, entry);
         journal->next_sequence++;
         journal->end += (gint64)used;
     }
     if ((gsize)journal->end < len)
-        log_info(LOG_JOB, "%s: %zu bytes of an unfinished record are ignored", path, len - (gsize)journal->end);
+        log_info(LOG_JOB, "%s: %zu bytes of an unfinished record are ignored", path,
+                 len - (gsize)journal->end);
     if (ftruncate(journal->fd, journal->end) < 0 || lseek(journal->fd, 0, SEEK_END) < 0)
         return fail_null_errno(err, "write", path);
     return g_steal_pointer(&journal);
@@ -178,7 +181,7 @@ static GByteArray *
 build_record(guint64 sequence, JournalType type, const Record *values)
 {
     GByteArray *out = g_byte_array_new();
-    guchar head[HEAD_LEN + FIXED_LEN] = { 0 };
+    guchar head[HEAD_LEN + FIXED_LEN] = {0};
     guint32 word = GUINT32_TO_LE((guint32)type);
 
     sequence = GUINT64_TO_LE(sequence);
@@ -218,13 +221,16 @@ journal_append(Journal *journal, JournalType type, const Record *values, bool du
     g_autoptr(GByteArray) bytes = build_record(journal->next_sequence, type, values);
 
     if (bytes->len > RECORD_MAX_BYTES)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "a journal record of %u bytes is too large", bytes->len);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "a journal record of %u bytes is too large",
+                    bytes->len);
     if (journal->end < MAGIC_LEN) {
-        if (pwrite(journal->fd, MAGIC, MAGIC_LEN, 0) != MAGIC_LEN || lseek(journal->fd, 0, SEEK_END) < 0)
+        if (pwrite(journal->fd, MAGIC, MAGIC_LEN, 0) != MAGIC_LEN ||
+            lseek(journal->fd, 0, SEEK_END) < 0)
             return fail_errno(err, "write", journal->path);
         journal->end = MAGIC_LEN;
     }
-    if (!fd_write_all(journal->fd, bytes->data, bytes->len) || (durable && fdatasync(journal->fd) < 0)) {
+    if (!fd_write_all(journal->fd, bytes->data, bytes->len) ||
+        (durable && fdatasync(journal->fd) < 0)) {
         fail_errno(err, "write", journal->path);
         /* What is there of the record must not be taken for one, nor hide the next. */
         if (ftruncate(journal->fd, journal->end) == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* See record.h. Layout: u32 count, then for each entry u32 length + key, u32 length + value; little-endian. */
+/* See record.h. Layout: u32 count, then for each entry u32 length + key, u32 length + value;
+ * little-endian. */
 #include "job/record.h"
 
 #include <string.h>

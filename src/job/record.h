@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A list of keys and values: the payload of a journal record, and the form in which plans are written down.
+/* A list of keys and values: the payload of a journal record, and the form in which plans are
+ * written down.
  *
- * Keys are paths (`disk/vda/new`); a key may come several times, order is kept. Bytes: record_to_bytes, bounded both ways. */
+ * Keys are paths (`disk/vda/new`); a key may come several times, order is kept. Bytes:
+ * record_to_bytes, bounded both ways. */
 #pragma once
 
 #include <glib.h>

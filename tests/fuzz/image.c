@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes from outside as an image header. The first byte chooses the format, so that every parser is reached. */
+/* Bytes from outside as an image header. The first byte chooses the format, so that every parser is
+ * reached. */
 #include <stddef.h>
 #include <stdint.h>
 

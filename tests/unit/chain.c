@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/image with real files: overlays made and withdrawn, chains walked, and who holds which image. */
+/* src/image with real files: overlays made and withdrawn, chains walked, and who holds which
+ * image. */
 #define ERROR_DOMAIN VIR_FROM_STORAGE
 
 #include <fcntl.h>
@@ -52,11 +53,18 @@ write_raw(const Folder *folder, const char *name)
 }
 
 static bool
-overlay(const Folder *folder, const char *name, const char *backing, const char *format, FileMark *id, GError **err)
+overlay(const Folder *folder, const char *name, const char *backing, const char *format,
+        FileMark *id, GError **err)
 {
     g_autofree char *path = in(folder, name);
-    OverlaySpec spec = { .path = path, .job = "test-1", .format = IMAGE_FORMAT_QCOW2, .size_bytes = 1 << 20,
-                         .backing_name = backing, .backing_format = format, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+    OverlaySpec spec = {.path = path,
+                        .job = "test-1",
+                        .format = IMAGE_FORMAT_QCOW2,
+                        .size_bytes = 1 << 20,
+                        .backing_name = backing,
+                        .backing_format = format,
+                        .uid = (uid_t)-1,
+                        .gid = (gid_t)-1};
     FileMark unused;
 
     id = id ? id : &unused;
@@ -139,9 +147,12 @@ static void
 network_and_json_names_are_told_from_local_files(Folder *folder, gconstpointer unused)
 {
     ImageFormat format = IMAGE_FORMAT_UNKNOWN;
-    g_autofree char *local = image_backing_path("/img/top", "json:{\"driver\":\"qcow2\",\"file\":"
-                                                "{\"driver\":\"file\",\"filename\":\"/img/a\"}}", &format);
-    g_autofree char *flat = image_backing_path("/img/top", "json:{\"file.filename\":\"/img/a\"}", NULL);
+    g_autofree char *local = image_backing_path("/img/top",
+                                                "json:{\"driver\":\"qcow2\",\"file\":"
+                                                "{\"driver\":\"file\",\"filename\":\"/img/a\"}}",
+                                                &format);
+    g_autofree char *flat =
+        image_backing_path("/img/top", "json:{\"file.filename\":\"/img/a\"}", NULL);
     g_autofree char *file = image_backing_path("/img/top", "file:b", NULL);
     g_autofree char *colon = image_backing_path("/img/top", "dir/a:b", NULL);
 
@@ -172,8 +183,12 @@ static void
 overlay_never_takes_the_place_of_a_file(Folder *folder, gconstpointer unused)
 {
     g_autofree char *path = in(folder, "a");
-    OverlaySpec spec = { .path = path, .job = "j", .format = IMAGE_FORMAT_QCOW2, .size_bytes = 512,
-                         .uid = (uid_t)-1, .gid = (gid_t)-1 };
+    OverlaySpec spec = {.path = path,
+                        .job = "j",
+                        .format = IMAGE_FORMAT_QCOW2,
+                        .size_bytes = 512,
+                        .uid = (uid_t)-1,
+                        .gid = (gid_t)-1};
     g_autoptr(GError) err = NULL;
     FileMark id, now;
 
@@ -189,8 +204,12 @@ static void
 withdrawn_overlay_leaves_nothing_before_and_after_publishing(Folder *folder, gconstpointer unused)
 {
     g_autofree char *path = in(folder, "a");
-    OverlaySpec spec = { .path = path, .job = "j", .format = IMAGE_FORMAT_QCOW2, .size_bytes = 512,
-                         .uid = (uid_t)-1, .gid = (gid_t)-1 };
+    OverlaySpec spec = {.path = path,
+                        .job = "j",
+                        .format = IMAGE_FORMAT_QCOW2,
+                        .size_bytes = 512,
+                        .uid = (uid_t)-1,
+                        .gid = (gid_t)-1};
     FileMark id;
 
     for (int published = 0; published < 2; published++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/image: headers of all formats, names, and the overlays that we write ourselves. Chains and holders: chain.c. */
+/* src/image: headers of all formats, names, and the overlays that we write ourselves. Chains and
+ * holders: chain.c. */
 #define ERROR_DOMAIN VIR_FROM_STORAGE
 
 #include <string.h>
@@ -34,8 +35,11 @@ read_overlay(const Qcow2Overlay *overlay)
 static void
 qcow2_overlay_reads_back_as_written(void)
 {
-    Qcow2Overlay overlay = { .size_bytes = 20ull << 40, .cluster_bits = 21, .extended_l2 = true,
-                             .backing_name = "/img/base.qcow2", .backing_format = "qcow2" };
+    Qcow2Overlay overlay = {.size_bytes = 20ull << 40,
+                            .cluster_bits = 21,
+                            .extended_l2 = true,
+                            .backing_name = "/img/base.qcow2",
+                            .backing_format = "qcow2"};
     g_autoptr(ImageHeader) header = NULL;
 
     g_assert_null(qcow2_overlay_problem(&overlay));
@@ -53,7 +57,8 @@ static void
 qcow2_overlay_holds_a_backing_name_of_1023_bytes(void)
 {
     g_autofree char *name = g_strnfill(IMAGE_NAME_MAX, 'n');
-    Qcow2Overlay overlay = { .size_bytes = 512, .cluster_bits = 16, .backing_name = name, .backing_format = "raw" };
+    Qcow2Overlay overlay = {
+        .size_bytes = 512, .cluster_bits = 16, .backing_name = name, .backing_format = "raw"};
     g_autoptr(ImageHeader) header = read_overlay(&overlay);
 
     g_assert_cmpstr(header->backing_name, ==, name);
@@ -63,10 +68,10 @@ static void
 qcow2_overlay_layout_refuses_what_it_does_not_cover(void)
 {
     g_autofree char *name = g_strnfill(IMAGE_NAME_MAX + 1, 'n');
-    Qcow2Overlay small = { .size_bytes = 512, .cluster_bits = 9 };
-    Qcow2Overlay odd = { .size_bytes = 513, .cluster_bits = 16 };
-    Qcow2Overlay lengthy = { .size_bytes = 512, .cluster_bits = 16, .backing_name = name };
-    Qcow2Overlay huge = { .size_bytes = 1ull << 55, .cluster_bits = 16 };
+    Qcow2Overlay small = {.size_bytes = 512, .cluster_bits = 9};
+    Qcow2Overlay odd = {.size_bytes = 513, .cluster_bits = 16};
+    Qcow2Overlay lengthy = {.size_bytes = 512, .cluster_bits = 16, .backing_name = name};
+    Qcow2Overlay huge = {.size_bytes = 1ull << 55, .cluster_bits = 16};
 
     g_assert_nonnull(qcow2_overlay_problem(&small));
     g_assert_nonnull(qcow2_overlay_problem(&odd));
@@ -77,7 +82,8 @@ qcow2_overlay_layout_refuses_what_it_does_not_cover(void)
 static void
 qcow2_header_cut_off_anywhere_is_an_error_or_a_header(void)
 {
-    Qcow2Overlay overlay = { .size_bytes = 1 << 20, .cluster_bits = 16, .backing_name = "b", .backing_format = "raw" };
+    Qcow2Overlay overlay = {
+        .size_bytes = 1 << 20, .cluster_bits = 16, .backing_name = "b", .backing_format = "raw"};
     guint64 len;
     g_autoptr(GByteArray) bytes = qcow2_overlay_bytes(&overlay, &len);
 
@@ -94,8 +100,10 @@ qcow2_header_cut_off_anywhere_is_an_error_or_a_header(void)
 static void
 raw_image_with_a_qcow2_header_inside_stays_raw(void)
 {
-    Qcow2Overlay overlay = { .size_bytes = 1 << 20, .cluster_bits = 16, .backing_name = "/etc/shadow",
-                             .backing_format = "raw" };
+    Qcow2Overlay overlay = {.size_bytes = 1 << 20,
+                            .cluster_bits = 16,
+                            .backing_name = "/etc/shadow",
+                            .backing_format = "raw"};
     guint64 len;
     g_autoptr(GByteArray) bytes = qcow2_overlay_bytes(&overlay, &len);
     g_autoptr(ImageHeader) header = read_bytes(bytes->data, bytes->len, IMAGE_FORMAT_RAW, NULL);
@@ -120,7 +128,8 @@ header_of_another_format_is_refused_by_name(void)
 static void
 qcow2_extension_longer_than_the_header_is_refused(void)
 {
-    Qcow2Overlay overlay = { .size_bytes = 1 << 20, .cluster_bits = 16, .backing_name = "b", .backing_format = "raw" };
+    Qcow2Overlay overlay = {
+        .size_bytes = 1 << 20, .cluster_bits = 16, .backing_name = "b", .backing_format = "raw"};
     guint64 len;
     g_autoptr(GByteArray) bytes = qcow2_overlay_bytes(&overlay, &len);
     g_autoptr(GError) err = NULL;
@@ -159,7 +168,8 @@ qed_header_gives_size_and_backing(void)
 static void
 vmdk_descriptor_gives_size_and_parent(void)
 {
-    static const char text[] = "# Disk DescriptorFile\nversion=1\nparentFileNameHint=\"p.vmdk\"\nRW 2048 SPARSE \"x\"\n";
+    static const char text[] =
+        "# Disk DescriptorFile\nversion=1\nparentFileNameHint=\"p.vmdk\"\nRW 2048 SPARSE \"x\"\n";
     g_autoptr(ImageHeader) header = read_bytes(text, sizeof(text) - 1, IMAGE_FORMAT_VMDK, NULL);
 
     g_assert_cmpuint(header->size_bytes, ==, 2048 * 512);
@@ -169,7 +179,7 @@ vmdk_descriptor_gives_size_and_parent(void)
 static void
 vdi_and_luks_headers_give_sizes(void)
 {
-    guchar vdi[512] = { 0 };
+    guchar vdi[512] = {0};
     guchar luks[4096 * 2] = "LUKS\xba\xbe\0\1";
     g_autoptr(ImageHeader) a = NULL;
     g_autoptr(ImageHeader) b = NULL;

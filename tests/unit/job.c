@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/job: journals that survive being cut off anywhere, and jobs that end exactly before or after. */
+/* src/job: journals that survive being cut off anywhere, and jobs that end exactly before or
+ * after. */
 #define ERROR_DOMAIN VIR_FROM_NONE
 
 #include <signal.h>
@@ -18,7 +19,8 @@ typedef struct {
     char *path; /* of the journal */
 } Folder;
 
-/* A plan of two "files", made and removed in a string of letters, so that every order of events can be seen. */
+/* A plan of two "files", made and removed in a string of letters, so that every order of events can
+ * be seen. */
 typedef struct {
     char *name;
 } Plan;
@@ -204,11 +206,11 @@ third_run(Job *job, GError **err)
 }
 
 static const JobStep steps[] = {
-    { "first", .run = first_run, .undo = first_undo },
-    { "second", .run = second_run, .undo = second_undo },
-    { "commit", .barrier = true },
-    { "third", .run = third_run },
-    { 0 },
+    {"first", .run = first_run, .undo = first_undo},
+    {"second", .run = second_run, .undo = second_undo},
+    {"commit", .barrier = true},
+    {"third", .run = third_run},
+    {0},
 };
 
 static void
@@ -233,9 +235,12 @@ load_plan(const Record *record, GError **err)
     return plan;
 }
 
-static const JobKind kind = { .name = "test", .steps = steps, .save_plan = save_plan, .load_plan = load_plan,
-                              .free_plan = free_plan };
-static const JobKind *const kinds[] = { &kind, NULL };
+static const JobKind kind = {.name = "test",
+                             .steps = steps,
+                             .save_plan = save_plan,
+                             .load_plan = load_plan,
+                             .free_plan = free_plan};
+static const JobKind *const kinds[] = {&kind, NULL};
 
 static Job *
 begin(const Folder *folder)
@@ -368,9 +373,9 @@ killed_at_every_point_it_ends_before_or_after(Folder *folder, gconstpointer unus
         const char *point;
         const char *events; /* of the recovery */
     } cases[] = {
-        { "test/first", "-A" },        { "test/second", "-A" },       { "test/second/middle", "BA" },
-        { "test/commit", "BA" },       { "test/commit/before", "BA" }, { "test/commit/after", "c" },
-        { "test/third", "c" },
+        {"test/first", "-A"},  {"test/second", "-A"},        {"test/second/middle", "BA"},
+        {"test/commit", "BA"}, {"test/commit/before", "BA"}, {"test/commit/after", "c"},
+        {"test/third", "c"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -409,7 +414,7 @@ static void
 job_that_knows_better_goes_forward_without_a_commit(Folder *folder, gconstpointer unused)
 {
     JobKind knowing = kind;
-    const JobKind *const known[] = { &knowing, NULL };
+    const JobKind *const known[] = {&knowing, NULL};
     g_autoptr(Job) job = NULL;
 
     knowing.decide = forward;
@@ -444,7 +449,7 @@ job_on_a_strand_holds_no_thread_while_it_waits(Folder *folder, gconstpointer unu
     g_autoptr(Pool) pool = pool_new(1, 2);
     g_autoptr(Strand) strand = strand_new(pool, "domain web1");
     g_autoptr(Job) job = begin(folder);
-    Waiter waiter = { 0 };
+    Waiter waiter = {0};
 
     waits = 1;
     job_start(job, strand, on_done, &waiter);

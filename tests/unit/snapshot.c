@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Parts of snapshots that need no guest: the tree, definitions aligned to a machine, files, save images. */
+/* Parts of snapshots that need no guest: the tree, definitions aligned to a machine, files, save
+ * images. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <string.h>
@@ -39,7 +40,7 @@ names_below(const SnapshotTree *tree, const char *name, bool only_direct)
     return g_string_free(text, FALSE);
 }
 
-static const char *const branches[] = { "a", "", "b", "a", "c", "b", "d", "b", "e", "a", NULL };
+static const char *const branches[] = {"a", "", "b", "a", "c", "b", "d", "b", "e", "a", NULL};
 
 static void
 tree_lists_parents_first_and_the_newest_child_first(void)
@@ -57,7 +58,7 @@ tree_lists_parents_first_and_the_newest_child_first(void)
 static void
 snapshot_without_its_parent_stands_at_the_root(void)
 {
-    static const char *const lost[] = { "x", "gone", NULL };
+    static const char *const lost[] = {"x", "gone", NULL};
     g_autoptr(SnapshotTree) tree = tree_of(lost);
     g_autofree char *roots = names_below(tree, NULL, true);
 
@@ -68,7 +69,7 @@ snapshot_without_its_parent_stands_at_the_root(void)
 static void
 tree_that_leads_back_to_itself_is_walked_once(void)
 {
-    static const char *const loop[] = { "a", "b", "b", "a", NULL };
+    static const char *const loop[] = {"a", "b", "b", "a", NULL};
     g_autoptr(SnapshotTree) tree = tree_of(loop);
     g_autofree char *all = names_below(tree, NULL, false);
 
@@ -98,19 +99,23 @@ missing_snapshot_is_named_in_the_error(void)
     g_autoptr(GError) err = NULL;
 
     g_assert_null(snapshot_tree_require(NULL, "zzz", &err));
-    g_assert_cmpstr(err->message, ==, "Domain snapshot not found: no domain snapshot with matching name 'zzz'");
+    g_assert_cmpstr(err->message, ==,
+                    "Domain snapshot not found: no domain snapshot with matching name 'zzz'");
 }
 
 static Domain *
 machine(void)
 {
     g_autoptr(GError) err = NULL;
-    Domain *dom = domain_parse("<domain type='qemu'><name>g</name><memory>1024</memory>"
-                               "<os><type>hvm</type></os><devices>"
-                               "<disk type='file'><driver type='raw'/><source file='/img/a.raw'/><target dev='vda'/></disk>"
-                               "<disk type='file'><source file='/img/b.img'/><target dev='vdb'/></disk>"
-                               "<disk type='file' device='cdrom'><target dev='sda'/><readonly/></disk>"
-                               "</devices></domain>", MODEL_PARSE_INACTIVE, &err);
+    Domain *dom =
+        domain_parse("<domain type='qemu'><name>g</name><memory>1024</memory>"
+                     "<os><type>hvm</type></os><devices>"
+                     "<disk type='file'><driver type='raw'/><source file='/img/a.raw'/><target "
+                     "dev='vda'/></disk>"
+                     "<disk type='file'><source file='/img/b.img'/><target dev='vdb'/></disk>"
+                     "<disk type='file' device='cdrom'><target dev='sda'/><readonly/></disk>"
+                     "</devices></domain>",
+                     MODEL_PARSE_INACTIVE, &err);
 
     g_assert_no_error(err);
     return dom;
@@ -120,8 +125,10 @@ static void
 disks_that_are_not_named_are_added_in_the_machines_order(void)
 {
     g_autoptr(Domain) dom = machine();
-    g_autoptr(DomainSnapshot) snapshot = snapshot_parse("<domainsnapshot><name>s</name><disks><disk name='vdb' snapshot='no'/>"
-                                                        "</disks></domainsnapshot>", false, true, NULL);
+    g_autoptr(DomainSnapshot) snapshot =
+        snapshot_parse("<domainsnapshot><name>s</name><disks><disk name='vdb' snapshot='no'/>"
+                       "</disks></domainsnapshot>",
+                       false, true, NULL);
 
     g_assert_true(snapshot_align_disks(snapshot, dom, DISK_SNAPSHOT_MODE_EXTERNAL, false, NULL));
     g_assert_cmpuint(snapshot->n_disks, ==, 3);
@@ -135,10 +142,12 @@ static void
 refuses(const char *disks, const char *wanted)
 {
     g_autoptr(Domain) dom = machine();
-    g_autofree char *xml = g_strdup_printf("<domainsnapshot><name>s</name><disks>%s</disks></domainsnapshot>", disks);
+    g_autofree char *xml =
+        g_strdup_printf("<domainsnapshot><name>s</name><disks>%s</disks></domainsnapshot>", disks);
     g_autoptr(GError) err = NULL;
     g_autoptr(DomainSnapshot) snapshot = snapshot_parse(xml, false, true, &err);
-    bool done = snapshot && snapshot_align_disks(snapshot, dom, DISK_SNAPSHOT_MODE_EXTERNAL, false, &err) &&
+    bool done = snapshot &&
+                snapshot_align_disks(snapshot, dom, DISK_SNAPSHOT_MODE_EXTERNAL, false, &err) &&
                 snapshot_name_images(snapshot, dom, &err);
 
     g_assert_false(done);
@@ -151,17 +160,22 @@ wrong_disks_are_refused_by_name(void)
     refuses("<disk name='vdz'/>", "no disk named 'vdz'");
     refuses("<disk name='vda'/><disk name='vda'/>", "disk 'vda' specified twice");
     refuses("<disk name='vda'/><disk name='/img/a.raw'/>", "disk 'vda' specified twice");
-    refuses("<disk name='vda' snapshot='internal'><source file='/x'/></disk>", "requires use of external snapshot mode");
+    refuses("<disk name='vda' snapshot='internal'><source file='/x'/></disk>",
+            "requires use of external snapshot mode");
     refuses("<disk name='vda'><source file='rel'/></disk>", "'rel' must be absolute");
     refuses("<disk name='vda' snapshot='external'><source file='/x'/></disk>"
-            "<disk name='vdb' snapshot='external'><source file='/x'/></disk>", "would both be '/x'");
+            "<disk name='vdb' snapshot='external'><source file='/x'/></disk>",
+            "would both be '/x'");
 }
 
 static void
 disk_goes_on_its_overlay_and_keeps_its_explicit_chain(void)
 {
     g_autoptr(Domain) dom = machine();
-    NewOverlay overlay = { .target = (char *)"vda", .path = (char *)"/img/a.s", .format = IMAGE_FORMAT_QCOW2, .node = 9 };
+    NewOverlay overlay = {.target = (char *)"vda",
+                          .path = (char *)"/img/a.s",
+                          .format = IMAGE_FORMAT_QCOW2,
+                          .node = 9};
     Disk *disk = dom->disks[0];
 
     disk_put_on_overlay(disk, &overlay);
@@ -172,7 +186,8 @@ disk_goes_on_its_overlay_and_keeps_its_explicit_chain(void)
 
     disk->source.index = 4;
     disk->source.has_index = true;
-    disk_put_on_overlay(disk, &(NewOverlay){ .path = (char *)"/img/a.t", .format = IMAGE_FORMAT_QCOW2, .node = 9 });
+    disk_put_on_overlay(
+        disk, &(NewOverlay){.path = (char *)"/img/a.t", .format = IMAGE_FORMAT_QCOW2, .node = 9});
     g_assert_cmpuint(disk->source.index, ==, 9);
     g_assert_cmpstr(disk->backing_store->source.file, ==, "/img/a.s");
     g_assert_cmpuint(disk->backing_store->index, ==, 4);
@@ -188,9 +203,17 @@ overlays_survive_the_journal(void)
     NewOverlay *overlay = g_new0(NewOverlay, 1);
     const NewOverlay *again;
 
-    *overlay = (NewOverlay){ .target = g_strdup("vda"), .base_path = g_strdup("/img/a"), .base_format = IMAGE_FORMAT_RAW,
-                             .path = g_strdup("/img/a.s"), .format = IMAGE_FORMAT_QCOW2, .backing_name = g_strdup("a"),
-                             .size_bytes = 1ull << 40, .cluster_bits = 16, .extended_l2 = true, .node = 7, .base_node = 3 };
+    *overlay = (NewOverlay){.target = g_strdup("vda"),
+                            .base_path = g_strdup("/img/a"),
+                            .base_format = IMAGE_FORMAT_RAW,
+                            .path = g_strdup("/img/a.s"),
+                            .format = IMAGE_FORMAT_QCOW2,
+                            .backing_name = g_strdup("a"),
+                            .size_bytes = 1ull << 40,
+                            .cluster_bits = 16,
+                            .extended_l2 = true,
+                            .node = 7,
+                            .base_node = 3};
     g_ptr_array_add(overlays, overlay);
     new_overlays_save(overlays, record);
     loaded = new_overlays_load(record);
@@ -207,8 +230,10 @@ overlays_survive_the_journal(void)
 static void
 file_says_which_snapshot_is_current_and_reads_back(void)
 {
-    g_autoptr(DomainSnapshot) snapshot = snapshot_parse("<domainsnapshot><name>s</name><description>&lt;x&gt;</description>"
-                                                        "</domainsnapshot>", false, true, NULL);
+    g_autoptr(DomainSnapshot) snapshot =
+        snapshot_parse("<domainsnapshot><name>s</name><description>&lt;x&gt;</description>"
+                       "</domainsnapshot>",
+                       false, true, NULL);
     g_autoptr(DomainSnapshot) again = NULL;
     g_autofree char *text = NULL;
     bool is_current = false;
@@ -229,8 +254,11 @@ file_of_long_ago_with_only_a_uuid_loads(void)
 {
     g_autoptr(GError) err = NULL;
     g_autoptr(DomainSnapshot) snapshot = snapshot_from_file_text(
-        "<domainsnapshot><name>old</name><state>running</state><creationTime>5</creationTime><parent><name>p</name></parent>"
-        "<domain><uuid>9d37b878-a7cc-9f9a-b78f-49b3abad25a8</uuid></domain><active>0</active></domainsnapshot>", NULL, &err);
+        "<domainsnapshot><name>old</name><state>running</state><creationTime>5</"
+        "creationTime><parent><name>p</name></parent>"
+        "<domain><uuid>9d37b878-a7cc-9f9a-b78f-49b3abad25a8</uuid></domain><active>0</active></"
+        "domainsnapshot>",
+        NULL, &err);
 
     g_assert_no_error(err);
     g_assert_null(snapshot->domain);
@@ -274,7 +302,8 @@ definition_in_a_save_image_is_replaced_within_its_room(void)
     g_autoptr(GError) err = NULL;
 
     g_assert_true(save_image_complete(fd, path, NULL));
-    g_assert_true(save_image_edit(path, "<domain><name>longer than before</name></domain>", true, NULL));
+    g_assert_true(
+        save_image_edit(path, "<domain><name>longer than before</name></domain>", true, NULL));
     image = save_image_open(path, NULL, NULL);
     g_assert_cmpstr(image->xml, ==, "<domain><name>longer than before</name></domain>");
     g_assert_cmpstr(image->cookie, ==, "<cookie/>");

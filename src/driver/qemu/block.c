@@ -19,7 +19,8 @@ add_overlay(QmpBatch *batch, const Disk *disk, const NewOverlay *overlay, GError
     if (!storage)
         return false;
     format = disk_format_node(on_top, on_top->driver.type, overlay->node, false, 0);
-    json_object_set_new(format, "backing", json_null()); /* else QEMU opens the chain a second time */
+    json_object_set_new(format, "backing",
+                        json_null()); /* else QEMU opens the chain a second time */
     qmp_batch_add(batch, "blockdev-add", storage);
     qmp_batch_add(batch, "blockdev-add", format);
     return true;
@@ -48,7 +49,8 @@ has_node(const Json *nodes, const char *name)
     gsize i;
     json_t *node;
 
-    json_array_foreach ((json_t *)nodes, i, node) {
+    json_array_foreach((json_t *)nodes, i, node)
+    {
         if (g_strcmp0(json_string_value(json_object_get(node, "node-name")), name) == 0)
             return true;
     }
@@ -58,7 +60,8 @@ has_node(const Json *nodes, const char *name)
 static bool
 remove_node(Emulator *emulator, const Json *nodes, const char *name, GError **err)
 {
-    return !has_node(nodes, name) || qmp_run(emulator->qmp, "blockdev-del", json_pack("{s:s}", "node-name", name), err);
+    return !has_node(nodes, name) ||
+           qmp_run(emulator->qmp, "blockdev-del", json_pack("{s:s}", "node-name", name), err);
 }
 
 bool
@@ -86,8 +89,8 @@ block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, GError *
         g_autofree char *below = node_format_name(overlay->base_node);
         g_autofree char *top = node_format_name(overlay->node);
 
-        json_array_append_new(actions, json_pack("{s:s, s:{s:s, s:s}}", "type", "blockdev-snapshot", "data", "node",
-                                                 below, "overlay", top));
+        json_array_append_new(actions, json_pack("{s:s, s:{s:s, s:s}}", "type", "blockdev-snapshot",
+                                                 "data", "node", below, "overlay", top));
     }
     return qmp_run(emulator->qmp, "transaction", json_pack("{s:O}", "actions", actions), err);
 }
@@ -101,7 +104,8 @@ block_flush(Emulator *emulator, guint node, GError **err)
     if (!said)
         return false;
     g_strstrip(said);
-    return !*said || fail(err, VIR_ERR_OPERATION_FAILED, "flushing block node libvirt-%u-format: %s", node, said);
+    return !*said || fail(err, VIR_ERR_OPERATION_FAILED,
+                          "flushing block node libvirt-%u-format: %s", node, said);
 }
 
 bool
@@ -115,7 +119,8 @@ block_is_top(Emulator *emulator, guint node, bool *is_top, GError **err)
     *is_top = false;
     if (!devices)
         return false;
-    json_array_foreach (devices, i, device) {
+    json_array_foreach(devices, i, device)
+    {
         const Json *inserted = json_object_get(device, "inserted");
         if (g_strcmp0(json_string_value(json_object_get(inserted, "node-name")), name) == 0)
             *is_top = true;

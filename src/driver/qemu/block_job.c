@@ -45,7 +45,8 @@ find_job(Qmp *qmp, const char *id, Json **found, GError **err)
     *found = NULL;
     if (!jobs)
         return false;
-    json_array_foreach (jobs, i, job) {
+    json_array_foreach(jobs, i, job)
+    {
         if (g_strcmp0(json_string_value(json_object_get(job, "id")), id) == 0)
             *found = json_incref(job);
     }
@@ -73,8 +74,8 @@ conclude(Qmp *qmp, const Json *job, const char *id, BlockJobState *state, GError
 }
 
 bool
-block_job_drive(Qmp *qmp, const char *id, bool is_cancelled, BlockJobState *state, BlockJobProgress *progress,
-                GError **err)
+block_job_drive(Qmp *qmp, const char *id, bool is_cancelled, BlockJobState *state,
+                BlockJobProgress *progress, GError **err)
 {
     g_autoptr(Json) job = NULL;
     const char *status;
@@ -112,7 +113,8 @@ block_jobs_dismiss_streams(Qmp *qmp)
     gsize i;
     json_t *job;
 
-    json_array_foreach (jobs, i, job) {
+    json_array_foreach(jobs, i, job)
+    {
         const char *id = json_string_value(json_object_get(job, "id"));
 
         if (g_strcmp0(json_string_value(json_object_get(job, "type")), "stream") == 0 &&

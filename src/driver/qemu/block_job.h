@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One block job of QEMU, in an emulator or in the storage daemon: started, watched, and driven to its end.
+/* One block job of QEMU, in an emulator or in the storage daemon: started, watched, and driven to
+ * its end.
  *
- * Jobs are made so that they wait for us at each turn (auto-finalize off), because a daemon that died must find them. A
- * stream job is the exception at the end: QEMU 7.2 dies when its graph is queried while one is concluded and not
- * dismissed, so it dismisses itself, and the image's header tells what became of it. */
+ * Jobs are made so that they wait for us at each turn (auto-finalize off), because a daemon that
+ * died must find them. A stream job is the exception at the end: QEMU 7.2 dies when its graph is
+ * queried while one is concluded and not dismissed, so it dismisses itself, and the image's header
+ * tells what became of it. */
 #pragma once
 
 #include <glib.h>
@@ -15,17 +17,17 @@ typedef enum { BLOCK_COMMIT, BLOCK_PULL } BlockJobKind;
 
 typedef struct {
     BlockJobKind kind;
-    const char *id;        /* letter first, then letters, digits, - . _ */
-    const char *device;    /* commit: node of the top of the chain; pull: node that takes the data */
-    const char *top;       /* commit: node whose data goes down; NULL: @device itself (active) */
-    const char *base;      /* commit: node that takes it; pull: node that stays below, NULL: none */
-    const char *backing;   /* what the header above is to say; NULL: nothing, or it is left alone */
+    const char *id;      /* letter first, then letters, digits, - . _ */
+    const char *device;  /* commit: node of the top of the chain; pull: node that takes the data */
+    const char *top;     /* commit: node whose data goes down; NULL: @device itself (active) */
+    const char *base;    /* commit: node that takes it; pull: node that stays below, NULL: none */
+    const char *backing; /* what the header above is to say; NULL: nothing, or it is left alone */
 } BlockJobSpec;
 
 typedef enum {
-    BLOCK_JOB_ABSENT,      /* never started, or over */
-    BLOCK_JOB_BUSY,        /* look again after an event */
-    BLOCK_JOB_PENDING,     /* all is copied: block_job_finalize changes the graph */
+    BLOCK_JOB_ABSENT,  /* never started, or over */
+    BLOCK_JOB_BUSY,    /* look again after an event */
+    BLOCK_JOB_PENDING, /* all is copied: block_job_finalize changes the graph */
     BLOCK_JOB_DONE,
     BLOCK_JOB_FAILED,
 } BlockJobState;
@@ -35,11 +37,13 @@ typedef struct {
 } BlockJobProgress;
 
 bool block_job_start(Qmp *qmp, const BlockJobSpec *spec, GError **err);
-/* Push it on as far as it goes now; with @is_cancelled towards its cancellation. FAILED sets @err. False: no answer. */
-bool block_job_drive(Qmp *qmp, const char *id, bool is_cancelled, BlockJobState *state, BlockJobProgress *progress,
-                     GError **err);
+/* Push it on as far as it goes now; with @is_cancelled towards its cancellation. FAILED sets @err.
+ * False: no answer. */
+bool block_job_drive(Qmp *qmp, const char *id, bool is_cancelled, BlockJobState *state,
+                     BlockJobProgress *progress, GError **err);
 bool block_job_finalize(Qmp *qmp, const char *id, GError **err);
-/* Dismiss stream jobs that are concluded: before anything else is asked of an emulator that was found running. */
+/* Dismiss stream jobs that are concluded: before anything else is asked of an emulator that was
+ * found running. */
 void block_jobs_dismiss_streams(Qmp *qmp);
 /* Is this an event after which a job may be driven further? */
 bool block_job_is_event(const char *event);

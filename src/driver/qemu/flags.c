@@ -18,24 +18,33 @@ flags_check(guint flags, guint allowed, const char *function, GError **err)
 {
     if (!(flags & ~allowed))
         return true;
-    return refuse(VIR_FROM_QEMU, g_strdup_printf("unsupported flags (0x%x) in function %s", flags & ~allowed, function),
-                  err);
+    return refuse(
+        VIR_FROM_QEMU,
+        g_strdup_printf("unsupported flags (0x%x) in function %s", flags & ~allowed, function),
+        err);
 }
 
 bool
-flags_exclude(guint flags, guint a, const char *a_name, guint b, const char *b_name, int domain, GError **err)
+flags_exclude(guint flags, guint a, const char *a_name, guint b, const char *b_name, int domain,
+              GError **err)
 {
     if (!(flags & a) || !(flags & b))
         return true;
-    return refuse(domain, g_strdup_printf("Flags 'VIR_DOMAIN_%s' and 'VIR_DOMAIN_%s' are mutually exclusive", a_name,
-                                          b_name), err);
+    return refuse(
+        domain,
+        g_strdup_printf("Flags 'VIR_DOMAIN_%s' and 'VIR_DOMAIN_%s' are mutually exclusive", a_name,
+                        b_name),
+        err);
 }
 
 bool
-flags_require(guint flags, guint a, const char *a_name, guint b, const char *b_name, int domain, GError **err)
+flags_require(guint flags, guint a, const char *a_name, guint b, const char *b_name, int domain,
+              GError **err)
 {
     if (!(flags & a) || (flags & b))
         return true;
-    return refuse(domain, g_strdup_printf("Flag 'VIR_DOMAIN_%s' is required by flag 'VIR_DOMAIN_%s'", b_name, a_name),
-                  err);
+    return refuse(
+        domain,
+        g_strdup_printf("Flag 'VIR_DOMAIN_%s' is required by flag 'VIR_DOMAIN_%s'", b_name, a_name),
+        err);
 }

@@ -49,7 +49,8 @@ read_images(ImageRecords *records, const Json *root)
     const char *path;
     json_t *entry;
 
-    json_object_foreach (json_object_get(root, "images"), path, entry) {
+    json_object_foreach(json_object_get(root, "images"), path, entry)
+    {
         const char *mark = json_string_value(json_object_get(entry, "mark"));
         FileMark parsed;
 
@@ -57,8 +58,8 @@ read_images(ImageRecords *records, const Json *root)
             return false;
         image_records_add(records, path, parsed, json_string_value(json_object_get(entry, "job")));
     }
-    json_object_foreach (json_object_get(root, "reverts"), path, entry)
-        g_hash_table_insert(records->reverts, g_strdup(path), GUINT_TO_POINTER((guint)json_integer_value(entry)));
+    json_object_foreach(json_object_get(root, "reverts"), path, entry) g_hash_table_insert(
+        records->reverts, g_strdup(path), GUINT_TO_POINTER((guint)json_integer_value(entry)));
     return true;
 }
 
@@ -88,7 +89,8 @@ image_records_load(QemuDriver *qemu, const guchar uuid[16], GError **err)
     gsize len;
 
     records->path = path_of(qemu, uuid);
-    records->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)made_image_free);
+    records->images =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)made_image_free);
     records->reverts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (!file_exists(records->path))
         return g_steal_pointer(&records);
@@ -97,7 +99,8 @@ image_records_load(QemuDriver *qemu, const guchar uuid[16], GError **err)
         return NULL;
     root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(root) || !read_images(records, root))
-        return fail_null(err, VIR_ERR_OPERATION_FAILED, "the record of images in '%s' cannot be read", records->path);
+        return fail_null(err, VIR_ERR_OPERATION_FAILED,
+                         "the record of images in '%s' cannot be read", records->path);
     return g_steal_pointer(&records);
 }
 
@@ -174,7 +177,8 @@ image_records_save(ImageRecords *records, GError **err)
         return file_remove(records->path, err);
     root = records_to_json(records);
     text = json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS);
-    done = dir_make(dir, 0700, err) && file_write_atomic(records->path, text, strlen(text), 0600, err);
+    done =
+        dir_make(dir, 0700, err) && file_write_atomic(records->path, text, strlen(text), 0600, err);
     free(text);
     return done;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Calls about a guest's running job: how far it is, and to stop it. Looking is answered from the view; stopping only sets a
- * flag and wakes the job, so neither waits for what the job waits for. */
+/* Calls about a guest's running job: how far it is, and to stop it. Looking is answered from the
+ * view; stopping only sets a flag and wakes the job, so neither waits for what the job waits
+ * for. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <libvirt/libvirt.h>
@@ -18,11 +19,11 @@ operation_of(const Job *job)
         const char *kind;
         int operation;
     } operations[] = {
-        { "snapshot-create", VIR_DOMAIN_JOB_OPERATION_SNAPSHOT },
-        { "snapshot-delete", VIR_DOMAIN_JOB_OPERATION_SNAPSHOT_DELETE },
-        { "revert", VIR_DOMAIN_JOB_OPERATION_SNAPSHOT_REVERT },
-        { "save", VIR_DOMAIN_JOB_OPERATION_SAVE },
-        { "restore", VIR_DOMAIN_JOB_OPERATION_RESTORE },
+        {"snapshot-create", VIR_DOMAIN_JOB_OPERATION_SNAPSHOT},
+        {"snapshot-delete", VIR_DOMAIN_JOB_OPERATION_SNAPSHOT_DELETE},
+        {"revert", VIR_DOMAIN_JOB_OPERATION_SNAPSHOT_REVERT},
+        {"save", VIR_DOMAIN_JOB_OPERATION_SAVE},
+        {"restore", VIR_DOMAIN_JOB_OPERATION_RESTORE},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(operations); i++) {
@@ -33,7 +34,8 @@ operation_of(const Job *job)
 }
 
 static bool
-domain_get_job_info(Call *call, const RemoteDomainGetJobInfoArgs *args, RemoteDomainGetJobInfoRet *ret, GError **err)
+domain_get_job_info(Call *call, const RemoteDomainGetJobInfoArgs *args,
+                    RemoteDomainGetJobInfoRet *ret, GError **err)
 {
     g_autoptr(View) view = (View *)guest_view_of_call(call, &args->dom, err);
     Job *job = view ? ((GuestView *)view)->job : NULL;
@@ -51,14 +53,16 @@ domain_get_job_info(Call *call, const RemoteDomainGetJobInfoArgs *args, RemoteDo
 }
 
 static bool
-domain_get_job_stats(Call *call, const RemoteDomainGetJobStatsArgs *args, RemoteDomainGetJobStatsRet *ret, GError **err)
+domain_get_job_stats(Call *call, const RemoteDomainGetJobStatsArgs *args,
+                     RemoteDomainGetJobStatsRet *ret, GError **err)
 {
     g_autoptr(View) view = NULL;
     g_auto(ParamList) list = PARAM_LIST_INIT;
     JobProgress progress;
     Job *job;
 
-    if (!flags_check(args->flags, VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
+    if (!flags_check(args->flags,
+                     VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
                      "qemuDomainGetJobStats", err))
         return false;
     view = (View *)guest_view_of_call(call, &args->dom, err);
@@ -68,7 +72,8 @@ domain_get_job_stats(Call *call, const RemoteDomainGetJobStatsArgs *args, Remote
     progress = job_progress(job);
     ret->type = progress.total_bytes ? VIR_DOMAIN_JOB_BOUNDED : VIR_DOMAIN_JOB_UNBOUNDED;
     params_add_int(&list, VIR_DOMAIN_JOB_OPERATION, operation_of(job));
-    params_add_ullong(&list, VIR_DOMAIN_JOB_TIME_ELAPSED, (guint64)(clock_monotonic_ms() - progress.started_ms));
+    params_add_ullong(&list, VIR_DOMAIN_JOB_TIME_ELAPSED,
+                      (guint64)(clock_monotonic_ms() - progress.started_ms));
     params_add_ullong(&list, VIR_DOMAIN_JOB_DATA_TOTAL, progress.total_bytes);
     params_add_ullong(&list, VIR_DOMAIN_JOB_DATA_PROCESSED, progress.done_bytes);
     params_add_ullong(&list, VIR_DOMAIN_JOB_DATA_REMAINING,
@@ -100,7 +105,8 @@ domain_abort_job(Call *call, const RemoteDomainAbortJobArgs *args, GError **err)
 static bool
 domain_abort_job_flags(Call *call, const RemoteDomainAbortJobFlagsArgs *args, GError **err)
 {
-    return flags_check(args->flags, 0, "qemuDomainAbortJobFlags", err) && abort_job(call, &args->dom, err);
+    return flags_check(args->flags, 0, "qemuDomainAbortJobFlags", err) &&
+           abort_job(call, &args->dom, err);
 }
 
 void

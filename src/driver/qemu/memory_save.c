@@ -24,7 +24,8 @@ memory_save_new(const Guest *guest, const char *path)
     MemorySave *save = g_new0(MemorySave, 1);
 
     save->path = g_strdup(path);
-    save->xml = domain_format(guest_live(guest), MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE | MODEL_FORMAT_MIGRATABLE);
+    save->xml = domain_format(guest_live(guest), MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE |
+                                                     MODEL_FORMAT_MIGRATABLE);
     save->was_running = guest->state == VIR_DOMAIN_RUNNING;
     save->resumes = -1;
     save->pause_reason = VIR_DOMAIN_PAUSED_SNAPSHOT;
@@ -188,7 +189,8 @@ memory_save_undo(Job *job, MemorySave *save, GError **err)
     if (emulator && !migrate_file_cancel(emulator, err) && emulator_is_running(emulator))
         return false;
     g_clear_error(err);
-    if (emulator && save->was_running && emulator_is_running(emulator) && guest->state == VIR_DOMAIN_PAUSED &&
+    if (emulator && save->was_running && emulator_is_running(emulator) &&
+        guest->state == VIR_DOMAIN_PAUSED &&
         !guest_resume(guest, VIR_DOMAIN_RUNNING_SAVE_CANCELED, err))
         return false;
     return overlay_withdraw(save->path, job_id(job), save->mark, err);
@@ -198,10 +200,11 @@ bool
 memory_save_publish(Job *job, MemorySave *save, GError **err)
 {
     g_autofree char *temporary = overlay_temporary_name(save->path, job_id(job));
-    const char *const paths[] = { save->path, NULL };
+    const char *const paths[] = {save->path, NULL};
 
     recall_mark(job, save);
     if (save->replaces && file_exists(temporary))
         return file_rename(temporary, save->path, err);
-    return overlay_publish(save->path, job_id(job), save->mark, err) && overlay_sync_folders(paths, err);
+    return overlay_publish(save->path, job_id(job), save->mark, err) &&
+           overlay_sync_folders(paths, err);
 }

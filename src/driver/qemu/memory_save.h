@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The part of a job that writes a guest's memory into a save image (save_image.h): the guest is paused, the stream goes
- * into a file with a temporary name, which is published after COMMIT. Snapshots with memory and saves use it. */
+/* The part of a job that writes a guest's memory into a save image (save_image.h): the guest is
+ * paused, the stream goes into a file with a temporary name, which is published after COMMIT.
+ * Snapshots with memory and saves use it. */
 #pragma once
 
 #include <glib.h>
@@ -11,14 +12,14 @@
 #include "job/job.h"
 
 typedef struct {
-    char *path;          /* of the finished image */
-    char *xml;           /* the definition inside it */
-    bool was_running;    /* before: its CPUs ran */
-    int resumes;         /* what the image says: -1 as it was, 0 paused, 1 running */
-    int pause_reason;    /* virDomainPausedReason meanwhile */
-    bool replaces;       /* an image that is there already is overwritten */
+    char *path;       /* of the finished image */
+    char *xml;        /* the definition inside it */
+    bool was_running; /* before: its CPUs ran */
+    int resumes;      /* what the image says: -1 as it was, 0 paused, 1 running */
+    int pause_reason; /* virDomainPausedReason meanwhile */
+    bool replaces;    /* an image that is there already is overwritten */
     FileMark mark;
-    bool has_started;    /* the migration, by this daemon */
+    bool has_started; /* the migration, by this daemon */
 } MemorySave;
 
 MemorySave *memory_save_new(const Guest *guest, const char *path);

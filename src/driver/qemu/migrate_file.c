@@ -12,17 +12,18 @@
 #define FD_NAME "manifold-memory"
 #define UNLIMITED_BYTES_A_SECOND (1ll << 40)
 #define CANCEL_PATIENCE_MS 5000
-#define LOOK_AGAIN_US 2000
 
 static bool
 prepare(Emulator *emulator, int fd, bool is_save, GError **err)
 {
-    Json *events = json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1);
+    Json *events =
+        json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1);
 
     if (!qmp_run(emulator->qmp, "migrate-set-capabilities", events, err))
         return false;
-    if (is_save && !qmp_run(emulator->qmp, "migrate-set-parameters",
-                            json_pack("{s:I}", "max-bandwidth", (json_int_t)UNLIMITED_BYTES_A_SECOND), err))
+    if (is_save &&
+        !qmp_run(emulator->qmp, "migrate-set-parameters",
+                 json_pack("{s:I}", "max-bandwidth", (json_int_t)UNLIMITED_BYTES_A_SECOND), err))
         return false;
     return qmp_pass_fd(emulator->qmp, fd, FD_NAME, err);
 }
@@ -38,7 +39,8 @@ bool
 migrate_file_load(Emulator *emulator, int fd, GError **err)
 {
     return prepare(emulator, fd, false, err) &&
-           qmp_run(emulator->qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" FD_NAME), err);
+           qmp_run(emulator->qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" FD_NAME),
+                   err);
 }
 
 static char *
@@ -73,7 +75,8 @@ migrate_file_look(Emulator *emulator, MigrateProgress *progress, GError **err)
     if (g_strcmp0(status, "failed") == 0 || g_strcmp0(status, "cancelled") == 0) {
         why = json_string_value(json_object_get(info, "error-desc"));
         progress->state = MIGRATE_FAILED;
-        fail(err, VIR_ERR_OPERATION_FAILED, "saving the memory %s%s%s", status, why ? ": " : "", why ? why : "");
+        fail(err, VIR_ERR_OPERATION_FAILED, "saving the memory %s%s%s", status, why ? ": " : "",
+             why ? why : "");
         return true;
     }
     if (g_strcmp0(status, "completed") != 0)
@@ -111,7 +114,8 @@ migrate_file_cancel(Emulator *emulator, GError **err)
 {
     gint64 deadline = clock_monotonic_ms() + CANCEL_PATIENCE_MS;
 
-    qmp_run(emulator->qmp, "closefd", json_pack("{s:s}", "fdname", FD_NAME), NULL); /* usually used up already */
+    qmp_run(emulator->qmp, "closefd", json_pack("{s:s}", "fdname", FD_NAME),
+            NULL); /* usually used up already */
     if (!qmp_run(emulator->qmp, "migrate_cancel", NULL, err))
         return false;
     for (;;) {
@@ -124,6 +128,7 @@ migrate_file_cancel(Emulator *emulator, GError **err)
             return true;
         if (clock_monotonic_ms() > deadline)
             return fail(err, VIR_ERR_OPERATION_TIMEOUT, "saving the memory does not stop");
-        g_usleep(LOOK_AGAIN_US); /* no event says that the emulator has settled */
+        /* No event says that the emulator has settled; each answer comes after another round of its
+         * main loop. */
     }
 }

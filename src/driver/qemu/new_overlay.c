@@ -59,14 +59,15 @@ backing_name_for(const ImageHeader *base, const char *base_path, const char *pat
     g_autofree char *base_dir = g_path_get_dirname(base_path);
     g_autofree char *dir = g_path_get_dirname(path);
 
-    if (base->backing_name && !g_path_is_absolute(base->backing_name) && !strchr(base->backing_name, ':') &&
-        g_str_equal(base_dir, dir))
+    if (base->backing_name && !g_path_is_absolute(base->backing_name) &&
+        !strchr(base->backing_name, ':') && g_str_equal(base_dir, dir))
         return g_path_get_basename(base_path);
     return g_strdup(base_path);
 }
 
 NewOverlay *
-new_overlay_plan(const char *target, const char *base_path, ImageFormat base_format, const char *path, GError **err)
+new_overlay_plan(const char *target, const char *base_path, ImageFormat base_format,
+                 const char *path, GError **err)
 {
     g_autoptr(ImageHeader) base = image_header_read_file(base_path, base_format, err);
     NewOverlay *overlay;
@@ -227,7 +228,8 @@ new_overlays_make(Job *job, GPtrArray *overlays, uid_t uid, gid_t gid, GError **
 
         if (overlay->is_reused)
             continue;
-        if (!job_fault(job, point, err) || !overlay_publish(overlay->path, job_id(job), overlay->mark, err))
+        if (!job_fault(job, point, err) ||
+            !overlay_publish(overlay->path, job_id(job), overlay->mark, err))
             return false;
     }
     return sync_folders(overlays, err);
@@ -252,7 +254,8 @@ new_overlays_withdraw(Job *job, GPtrArray *overlays, GError **err)
     new_overlays_recall(job, overlays);
     for (guint i = 0; i < overlays->len; i++) {
         NewOverlay *overlay = overlays->pdata[i];
-        if (!overlay->is_reused && !overlay_withdraw(overlay->path, job_id(job), overlay->mark, err))
+        if (!overlay->is_reused &&
+            !overlay_withdraw(overlay->path, job_id(job), overlay->mark, err))
             return false;
     }
     return true;
@@ -300,12 +303,12 @@ disk_put_on_overlay(Disk *disk, const NewOverlay *overlay)
         below->source = disk->source;
         below->backing_store = disk->backing_store;
         disk->backing_store = below;
-        disk->source = (DiskSource){ 0 };
+        disk->source = (DiskSource){0};
     } else {
         Disk *gone = disk_new(); /* frees the old source */
 
         gone->source = disk->source;
-        disk->source = (DiskSource){ 0 };
+        disk->source = (DiskSource){0};
         disk_free(gone);
     }
     disk->type = STORAGE_TYPE_FILE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Planning a revert, to any snapshot of the tree: which image each disk had then, what its new overlay is called, which
- * machine will run, and which images of the present state nothing will need any more. The work: revert_job.c. */
+/* Planning a revert, to any snapshot of the tree: which image each disk had then, what its new
+ * overlay is called, which machine will run, and which images of the present state nothing will
+ * need any more. The work: revert_job.c. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include "driver/qemu/revert.h"
@@ -18,9 +19,9 @@
 #include "driver/qemu/snapshot_store.h"
 #include "image/name.h"
 
-#define REVERT_FLAGS                                                                                                    \
-    (VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING | VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED | VIR_DOMAIN_SNAPSHOT_REVERT_FORCE |         \
-     VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
+#define REVERT_FLAGS                                                          \
+    (VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING | VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED | \
+     VIR_DOMAIN_SNAPSHOT_REVERT_FORCE | VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
 
 /* What planning needs at hand. */
 typedef struct {
@@ -54,22 +55,27 @@ static bool
 check_snapshot(const DomainSnapshot *snapshot, GError **err)
 {
     if (!snapshot->domain || snapshot->domain->n_disks == 0)
-        return fail(err, VIR_ERR_SNAPSHOT_REVERT_RISKY, "snapshot '%s' lacks domain '%s' rollback info", snapshot->name,
+        return fail(err, VIR_ERR_SNAPSHOT_REVERT_RISKY,
+                    "snapshot '%s' lacks domain '%s' rollback info", snapshot->name,
                     snapshot->domain ? snapshot->domain->name : "");
     if (snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_INTERNAL)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "snapshot '%s' has its memory inside a disk image: reverts to "
-                    "internal snapshots are not supported", snapshot->name);
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "snapshot '%s' has its memory inside a disk image: reverts to "
+                    "internal snapshots are not supported",
+                    snapshot->name);
     for (gsize i = 0; i < snapshot->n_disks; i++) {
         const SnapshotDisk *disk = snapshot->disks[i];
 
         if (disk->snapshot == DISK_SNAPSHOT_MODE_INTERNAL)
             return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                        "snapshot '%s' is inside the image of disk %s: reverts to internal snapshots are not supported",
+                        "snapshot '%s' is inside the image of disk %s: reverts to internal "
+                        "snapshots are not supported",
                         snapshot->name, disk->name);
         if (disk->snapshot_delete_in_progress)
-            return fail(err, VIR_ERR_OPERATION_INVALID,
-                        "snapshot '%s' is being deleted and has lost its state: delete it again to finish",
-                        snapshot->name);
+            return fail(
+                err, VIR_ERR_OPERATION_INVALID,
+                "snapshot '%s' is being deleted and has lost its state: delete it again to finish",
+                snapshot->name);
     }
     return true;
 }
@@ -78,14 +84,17 @@ static bool
 check_guest(const Guest *guest, RevertTo to, guint flags, GError **err)
 {
     if (!guest->is_persistent && to == REVERT_TO_OFF)
-        return fail(err, VIR_ERR_OPERATION_INVALID,
-                    "transient domain needs to request run or pause to revert to inactive snapshot");
+        return fail(
+            err, VIR_ERR_OPERATION_INVALID,
+            "transient domain needs to request run or pause to revert to inactive snapshot");
     if (guest->has_managed_save && !(flags & VIR_DOMAIN_SNAPSHOT_REVERT_FORCE))
         return fail(err, VIR_ERR_SNAPSHOT_REVERT_RISKY,
-                    "domain %s has a saved state that belongs to its present disks and would be lost: use FORCE",
+                    "domain %s has a saved state that belongs to its present disks and would be "
+                    "lost: use FORCE",
                     guest->name);
     if (flags & VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "the firmware's variables cannot be reset by a revert yet");
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "the firmware's variables cannot be reset by a revert yet");
     return true;
 }
 
@@ -101,7 +110,8 @@ is_planned(const GPtrArray *overlays, const char *path)
     return false;
 }
 
-/* A file in whose folder the new overlay belongs: the disk's present image, else the one of the snapshot. */
+/* A file in whose folder the new overlay belongs: the disk's present image, else the one of the
+ * snapshot. */
 static char *
 find_neighbour(const Planner *planner, const Disk *disk)
 {
@@ -117,7 +127,8 @@ find_neighbour(const Planner *planner, const Disk *disk)
 }
 
 static char *
-choose_name(const Planner *planner, const Disk *disk, const char *base_path, ImageFormat format, GError **err)
+choose_name(const Planner *planner, const Disk *disk, const char *base_path, ImageFormat format,
+            GError **err)
 {
     g_autoptr(ImageChain) chain = image_chain_read(base_path, format, NULL, err);
     g_autofree char *beside = chain ? find_neighbour(planner, disk) : NULL;
@@ -130,12 +141,14 @@ choose_name(const Planner *planner, const Disk *disk, const char *base_path, Ima
         return NULL;
     }
     if (!beside)
-        return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                         "disk %s is on a block device ('%s'): there is no folder for its new image", disk->target.dev,
-                         base_path);
+        return fail_null(
+            err, VIR_ERR_CONFIG_UNSUPPORTED,
+            "disk %s is on a block device ('%s'): there is no folder for its new image",
+            disk->target.dev, base_path);
     stem = image_name_stem(image_chain_base(chain)->name);
     dir = g_path_get_dirname(beside);
-    number = MAX(image_records_last_revert(planner->records, dir, stem), image_name_last_revert(beside, stem));
+    number = MAX(image_records_last_revert(planner->records, dir, stem),
+                 image_name_last_revert(beside, stem));
     for (;;) {
         g_autofree char *path = image_name_for_revert(beside, stem, ++number);
         if (!is_planned(planner->plan->overlays, path))
@@ -155,14 +168,16 @@ plan_disk(Planner *planner, const Disk *disk, GError **err)
     if (!disk_is_kept(disk) || new_overlays_find_base(planner->plan->overlays, base))
         return true;
     if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: reverts of %s disks are not supported", disk->target.dev,
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk %s: reverts of %s disks are not supported", disk->target.dev,
                     storage_type_to_string(disk->type));
     path = choose_name(planner, disk, base, format, err);
     if (!path)
         return false;
     /* A next boot may have another image at the same target. */
-    key = new_overlays_find(planner->plan->overlays, disk->target.dev) ? g_strconcat("next-", disk->target.dev, NULL)
-                                                                       : g_strdup(disk->target.dev);
+    key = new_overlays_find(planner->plan->overlays, disk->target.dev)
+              ? g_strconcat("next-", disk->target.dev, NULL)
+              : g_strdup(disk->target.dev);
     overlay = new_overlay_plan(key, base, format, path, err);
     if (!overlay)
         return false;
@@ -191,7 +206,8 @@ machine_on_overlays(const Planner *planner, const Domain *recorded)
     for (gsize i = 0; i < machine->n_disks; i++) {
         Disk *disk = machine->disks[i];
         const char *path = disk_source_path(disk->type, &disk->source);
-        const NewOverlay *overlay = path ? new_overlays_find_base(planner->plan->overlays, path) : NULL;
+        const NewOverlay *overlay =
+            path ? new_overlays_find_base(planner->plan->overlays, path) : NULL;
 
         if (overlay && disk_is_kept(disk))
             disk_put_on_overlay(disk, overlay);
@@ -216,7 +232,8 @@ plan_memory(Planner *planner, GError **err)
         return false;
     }
     if (image->compression != SAVE_RAW)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "the memory of %s is compressed", plan->name);
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "the memory of %s is compressed",
+                    plan->name);
     plan->memory_path = g_strdup(path);
     return true;
 }
@@ -228,8 +245,8 @@ plan_machines(Planner *planner, GError **err)
     const Domain *next = snapshot->inactive_domain ? snapshot->inactive_domain : snapshot->domain;
     RevertPlan *plan = planner->plan;
 
-    if (!plan_disks(planner, snapshot->domain, err) || !plan_disks(planner, snapshot->inactive_domain, err) ||
-        !plan_memory(planner, err))
+    if (!plan_disks(planner, snapshot->domain, err) ||
+        !plan_disks(planner, snapshot->inactive_domain, err) || !plan_memory(planner, err))
         return false;
     if (planner->guest->is_persistent)
         plan->config_xml = machine_on_overlays(planner, next);
@@ -239,9 +256,10 @@ plan_machines(Planner *planner, GError **err)
     if (guest_is_running(planner->guest))
         plan->stop_first = revert_conflict(planner->guest, snapshot->domain, plan->overlays);
     if (plan->stop_first && !planner->guest->is_persistent)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "domain %s is transient and would have to end before its new state can start: %s",
-                    planner->guest->name, plan->stop_first);
+        return fail(
+            err, VIR_ERR_OPERATION_UNSUPPORTED,
+            "domain %s is transient and would have to end before its new state can start: %s",
+            planner->guest->name, plan->stop_first);
     return true;
 }
 
@@ -272,7 +290,8 @@ is_going(const GPtrArray *going, const char *path)
     return false;
 }
 
-/* From the top of a present disk down to the first image that somebody needs, or that we did not make. */
+/* From the top of a present disk down to the first image that somebody needs, or that we did not
+ * make. */
 static void
 plan_going(Planner *planner, const ImageGraph *graph, const Disk *disk)
 {
@@ -284,19 +303,21 @@ plan_going(Planner *planner, const ImageGraph *graph, const Disk *disk)
         return;
     chain = image_chain_read(top, disk_image_format(disk), NULL, &err);
     if (!chain) {
-        log_warning(LOG_QEMU, "%s: disk %s: its abandoned images are kept: %s", planner->guest->name, disk->target.dev,
-                    err->message);
+        log_warning(LOG_QEMU, "%s: disk %s: its abandoned images are kept: %s",
+                    planner->guest->name, disk->target.dev, err->message);
         return;
     }
     for (guint i = 0; i < chain->layers->len; i++) {
         const ImageLayer *layer = chain->layers->pdata[i];
-        const FileMark *mark = layer->path ? image_records_find(planner->records, layer->path) : NULL;
+        const FileMark *mark =
+            layer->path ? image_records_find(planner->records, layer->path) : NULL;
         GoingImage *image;
 
         if (!layer->path || image_graph_is_held(graph, layer->path))
             return;
         if (!mark) {
-            log_warning(LOG_QEMU, "%s: '%s' is not used any more and kept: it was not made by this daemon",
+            log_warning(LOG_QEMU,
+                        "%s: '%s' is not used any more and kept: it was not made by this daemon",
                         planner->guest->name, layer->path);
             return;
         }
@@ -313,7 +334,7 @@ static void
 plan_all_going(Planner *planner)
 {
     g_autoptr(ImageGraph) graph = holders_afterwards(planner);
-    const Domain *present[] = { guest_live(planner->guest), guest_config(planner->guest) };
+    const Domain *present[] = {guest_live(planner->guest), guest_config(planner->guest)};
 
     for (guint k = 0; k < G_N_ELEMENTS(present); k++) {
         for (gsize i = 0; present[k] && i < present[k]->n_disks; i++)
@@ -321,7 +342,8 @@ plan_all_going(Planner *planner)
     }
 }
 
-/* The snapshot's own <disks> say which images are written to after it; those that go are replaced by the new ones. */
+/* The snapshot's own <disks> say which images are written to after it; those that go are replaced
+ * by the new ones. */
 static void
 plan_text(Planner *planner)
 {
@@ -348,7 +370,7 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, RevertTo to, GError **er
 {
     g_autoptr(RevertPlan) plan = g_new0(RevertPlan, 1);
     g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
-    Planner planner = { .guest = guest, .snapshot = snapshot, .records = records, .plan = plan };
+    Planner planner = {.guest = guest, .snapshot = snapshot, .records = records, .plan = plan};
 
     if (!records)
         return NULL;
@@ -374,7 +396,8 @@ revert_to_snapshot(Call *call, const RemoteDomainRevertToSnapshotArgs *args, GEr
 
     if (!flags_check(args->flags, REVERT_FLAGS, "qemuSnapshotRevert", err) ||
         !flags_exclude(args->flags, VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING, "SNAPSHOT_REVERT_RUNNING",
-                       VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED, "SNAPSHOT_REVERT_PAUSED", VIR_FROM_DOMAIN_SNAPSHOT, err))
+                       VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED, "SNAPSHOT_REVERT_PAUSED",
+                       VIR_FROM_DOMAIN_SNAPSHOT, err))
         return false;
     guest = guest_of_call(call, &args->snap.dom, err);
     if (!guest || !guest_require_idle(guest, err))
@@ -386,7 +409,8 @@ revert_to_snapshot(Call *call, const RemoteDomainRevertToSnapshotArgs *args, GEr
     if (!check_snapshot(snapshot, err) || !check_guest(guest, to, args->flags, err))
         return false;
     plan = make_plan(guest, snapshot, to, err);
-    return plan && guest_run_job(guest, job_new(&revert_kind, guest->name, plan, guest), call, NULL, err);
+    return plan &&
+           guest_run_job(guest, job_new(&revert_kind, guest->name, plan, guest), call, NULL, err);
 }
 
 void

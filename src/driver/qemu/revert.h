@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The plan of a revert: made by revert.c while the present guest goes on, carried out by revert_job.c.
+/* The plan of a revert: made by revert.c while the present guest goes on, carried out by
+ * revert_job.c.
  *
- * Nothing of the present state is touched before COMMIT; after it the guest is at the snapshot, on all disks, whatever
- * happens. The images that the abandoned state leaves behind go last. */
+ * Nothing of the present state is touched before COMMIT; after it the guest is at the snapshot, on
+ * all disks, whatever happens. The images that the abandoned state leaves behind go last. */
 #pragma once
 
 #include <glib.h>
@@ -22,30 +23,31 @@ typedef struct {
 
 typedef struct {
     char *name;
-    char *text;             /* the snapshot's file as it will be */
-    GPtrArray *overlays;    /* of NewOverlay: one for every disk that the machine had */
-    char *config_xml;       /* definition of the next start; NULL: the guest is transient */
-    char *live_xml;         /* of the machine to run; NULL: it stays off */
-    char *memory_path;      /* state to load into it; NULL: it boots */
+    char *text;          /* the snapshot's file as it will be */
+    GPtrArray *overlays; /* of NewOverlay: one for every disk that the machine had */
+    char *config_xml;    /* definition of the next start; NULL: the guest is transient */
+    char *live_xml;      /* of the machine to run; NULL: it stays off */
+    char *memory_path;   /* state to load into it; NULL: it boots */
     RevertTo to;
-    char *stop_first;       /* why the old emulator must end before the new one starts; NULL: they stand side by side */
+    char *stop_first; /* why the old emulator must end before the new one starts; NULL: not so */
     bool drop_managed_save;
-    bool is_restore;        /* no snapshot: the machine and memory of a save image (save.c) */
-    char *saved_path;       /* save image that goes once the guest runs; NULL: none */
-    GPtrArray *going;       /* of GoingImage, tops first */
+    bool is_restore;  /* no snapshot: the machine and memory of a save image (save.c) */
+    char *saved_path; /* save image that goes once the guest runs; NULL: none */
+    GPtrArray *going; /* of GoingImage, tops first */
 
     /* While it runs. */
-    Emulator *emulator;     /* the new one, until it is installed */
+    Emulator *emulator; /* the new one, until it is installed */
     Domain *live;
     bool is_listening, is_loaded;
-    GError *start_error;    /* it could not be started after COMMIT */
+    GError *start_error; /* it could not be started after COMMIT */
 } RevertPlan;
 
 void going_image_free(GoingImage *image);
 void revert_plan_free(RevertPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RevertPlan, revert_plan_free)
 
-/* Why an emulator for @machine cannot stand beside the one that runs now; NULL when it can. g_free. */
+/* Why an emulator for @machine cannot stand beside the one that runs now; NULL when it can.
+ * g_free. */
 char *revert_conflict(const Guest *guest, const Domain *machine, const GPtrArray *overlays);
 
 /* revert_stage.c: the new emulator, from the stub to loaded memory. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Can the new emulator of a revert stand beside the old one? What two processes cannot both have makes the plan
- * "stop first": the old guest ends after COMMIT, and only then the new one starts. */
+/* Can the new emulator of a revert stand beside the old one? What two processes cannot both have
+ * makes the plan "stop first": the old guest ends after COMMIT, and only then the new one
+ * starts. */
 #include <string.h>
 
 #include "base/text.h"
@@ -19,7 +20,8 @@ memory_conflict(const Domain *machine)
     if (machine->memory_backing.hugepages || machine->memory_backing.locked)
         return g_strdup("its memory is locked or in huge pages");
     if (field && available < machine->memory.text + SPARE_KIB)
-        return g_strdup_printf("the host has only %" G_GUINT64_FORMAT " KiB of memory left", available);
+        return g_strdup_printf("the host has only %" G_GUINT64_FORMAT " KiB of memory left",
+                               available);
     return NULL;
 }
 
@@ -29,7 +31,8 @@ net_conflict(const Domain *machine)
     for (gsize i = 0; i < machine->n_interfaces; i++) {
         const Interface *net = machine->interfaces[i];
         if (net->type != NET_TYPE_USER)
-            return g_strdup_printf("network device %s exists once", net->target_dev ? net->target_dev : "of the host");
+            return g_strdup_printf("network device %s exists once",
+                                   net->target_dev ? net->target_dev : "of the host");
         if (net->n_port_forwards > 0)
             return g_strdup("it forwards ports of the host");
     }
@@ -108,7 +111,8 @@ disk_conflict(const Guest *guest, const GPtrArray *overlays)
         const Disk *disk = live->disks[i];
         const char *path = disk_source_path(disk->type, &disk->source);
         if (path && disk_is_kept(disk) && new_overlays_find_base(overlays, path))
-            return g_strdup_printf("disk %s goes on from the image that it writes to now", disk->target.dev);
+            return g_strdup_printf("disk %s goes on from the image that it writes to now",
+                                   disk->target.dev);
     }
     return NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A revert, step by step. See revert.h for the promise, revert.c for the plan, revert_stage.c for the new emulator. */
+/* A revert, step by step. See revert.h for the promise, revert.c for the plan, revert_stage.c for
+ * the new emulator. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <libvirt/libvirt.h>
@@ -174,10 +175,12 @@ end_old(Job *job, GError **err)
     emulator_kill(guest->emulator);
     if (emulator_is_running(guest->emulator))
         return fail(err, VIR_ERR_OPERATION_TIMEOUT, "emulator %d of domain %s does not end",
-                    (int)guest->emulator->process.pid, guest->name), STEP_FAILED;
+                    (int)guest->emulator->process.pid, guest->name),
+               STEP_FAILED;
     if (plan->emulator) {
         emulator_clear_up(guest->emulator);
-        guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT);
+        guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_STOPPED,
+                             VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT);
     } else {
         guest_stopped(guest, VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT);
     }
@@ -262,8 +265,8 @@ install(Job *job, GError **err)
     const RevertPlan *plan = job_plan(job);
 
     if (!record_images(job, guest, plan, err) || !job_fault(job, "metadata", err) ||
-        !install_metadata(guest, plan, err) || !job_fault(job, "config", err) || !install_config(guest, plan, err) ||
-        !drop_managed_save(guest, plan, err))
+        !install_metadata(guest, plan, err) || !job_fault(job, "config", err) ||
+        !install_config(guest, plan, err) || !drop_managed_save(guest, plan, err))
         return STEP_FAILED;
     return guest_publish(guest, err) ? STEP_DONE : STEP_FAILED;
 }
@@ -281,8 +284,10 @@ take_over(Job *job, GError **err)
         return false;
     guest_install_emulator(guest, g_steal_pointer(&plan->emulator), g_steal_pointer(&plan->live));
     guest_set_state(guest, VIR_DOMAIN_PAUSED,
-                    plan->is_restore ? VIR_DOMAIN_PAUSED_MIGRATION : VIR_DOMAIN_PAUSED_FROM_SNAPSHOT);
-    return guest_save_status(guest, err) && status_save_pid(guest, guest->emulator, err) && guest_publish(guest, err);
+                    plan->is_restore ? VIR_DOMAIN_PAUSED_MIGRATION
+                                     : VIR_DOMAIN_PAUSED_FROM_SNAPSHOT);
+    return guest_save_status(guest, err) && status_save_pid(guest, guest->emulator, err) &&
+           guest_publish(guest, err);
 }
 
 static bool
@@ -291,12 +296,15 @@ set_going(Guest *guest, const RevertPlan *plan, GError **err)
     bool restores = plan->is_restore;
 
     guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_STARTED,
-                         restores ? VIR_DOMAIN_EVENT_STARTED_RESTORED : VIR_DOMAIN_EVENT_STARTED_FROM_SNAPSHOT);
+                         restores ? VIR_DOMAIN_EVENT_STARTED_RESTORED
+                                  : VIR_DOMAIN_EVENT_STARTED_FROM_SNAPSHOT);
     if (plan->to == REVERT_TO_RUNNING)
-        return guest_resume(guest, restores ? VIR_DOMAIN_RUNNING_RESTORED : VIR_DOMAIN_RUNNING_FROM_SNAPSHOT, err);
+        return guest_resume(
+            guest, restores ? VIR_DOMAIN_RUNNING_RESTORED : VIR_DOMAIN_RUNNING_FROM_SNAPSHOT, err);
     guest_changed(guest);
     guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_SUSPENDED,
-                         restores ? VIR_DOMAIN_EVENT_SUSPENDED_RESTORED : VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT);
+                         restores ? VIR_DOMAIN_EVENT_SUSPENDED_RESTORED
+                                  : VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT);
     return true;
 }
 
@@ -308,7 +316,8 @@ give_up_start(Job *job, GError *take_error)
     RevertPlan *plan = job_plan(job);
     g_autoptr(GError) why = NULL;
 
-    log_error(LOG_QEMU, "%s: it is at %s, but off: %s", guest->name, plan->name, take_error->message);
+    log_error(LOG_QEMU, "%s: it is at %s, but off: %s", guest->name, plan->name,
+              take_error->message);
     plan->start_error = take_error;
     if (!revert_kill_emulator(job, &why))
         log_error(LOG_QEMU, "%s: %s", guest->name, why->message);
@@ -398,21 +407,22 @@ remove_old(Job *job, GError **err)
     log_info(LOG_QEMU, "%s: it is at %s", guest->name, plan->name);
     if (plan->start_error) {
         g_propagate_prefixed_error(err, g_steal_pointer(&plan->start_error),
-                                   "domain %s is at %s, but could not be started: ", guest->name, plan->name);
+                                   "domain %s is at %s, but could not be started: ", guest->name,
+                                   plan->name);
         return STEP_ABANDON;
     }
     return drop_saved(guest, plan, err) ? STEP_DONE : STEP_FAILED;
 }
 
 static const JobStep steps[] = {
-    { "create", .run = make_images, .undo = remove_images },
-    { "stage", .run = stage, .undo = revert_kill_emulator },
-    { "commit", .barrier = true },
-    { "end-old", .run = end_old },
-    { "install", .run = install },
-    { "run", .run = run },
-    { "remove-old", .run = remove_old },
-    { 0 },
+    {"create", .run = make_images, .undo = remove_images},
+    {"stage", .run = stage, .undo = revert_kill_emulator},
+    {"commit", .barrier = true},
+    {"end-old", .run = end_old},
+    {"install", .run = install},
+    {"run", .run = run},
+    {"remove-old", .run = remove_old},
+    {0},
 };
 
 const JobKind restore_kind = {

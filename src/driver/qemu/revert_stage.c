@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The new emulator of a revert: a stub whose identity is written down before it may run, then QEMU, paused on the new
- * overlays, then the memory of the snapshot loaded into it. See revert.h. */
+/* The new emulator of a revert: a stub whose identity is written down before it may run, then QEMU,
+ * paused on the new overlays, then the memory of the snapshot loaded into it. See revert.h. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <signal.h>
@@ -78,8 +78,9 @@ start(Job *job, EmulatorFlags flags, GError **err)
     if (!plan->live)
         return false;
     plan->emulator = emulator_spawn(guest, plan->live, flags, err);
-    return plan->emulator && note_process(job, plan->emulator, err) && emulator_run(plan->emulator, err) &&
-           job_fault(job, "started", err) && emulator_learn(plan->emulator, plan->live, err);
+    return plan->emulator && note_process(job, plan->emulator, err) &&
+           emulator_run(plan->emulator, err) && job_fault(job, "started", err) &&
+           emulator_learn(plan->emulator, plan->live, err);
 }
 
 static StepResult
@@ -89,7 +90,8 @@ look_loaded(Job *job, GError **err)
     g_autofree char *log_path = NULL;
     MigrateProgress progress;
 
-    if (migrate_file_look_loaded(plan->emulator, &progress, err) && progress.state == MIGRATE_ACTIVE)
+    if (migrate_file_look_loaded(plan->emulator, &progress, err) &&
+        progress.state == MIGRATE_ACTIVE)
         return STEP_WAIT;
     stop_listening(job);
     if (progress.state == MIGRATE_DONE && !(err && *err)) {
@@ -152,7 +154,8 @@ kill_noted(Job *job, GError **err)
     ProcessId process;
     auto_fd int pidfd = -1;
 
-    if (!note || revert_is_installed(job) || !process_id_parse(record_get(note, "started"), &process))
+    if (!note || revert_is_installed(job) ||
+        !process_id_parse(record_get(note, "started"), &process))
         return true;
     pidfd = process_open(&process, NULL);
     if (pidfd >= 0) {
@@ -160,7 +163,8 @@ kill_noted(Job *job, GError **err)
         if (!process_signal(pidfd, SIGKILL, err))
             return false;
         if (!process_wait(pidfd, 10000))
-            return fail(err, VIR_ERR_OPERATION_TIMEOUT, "emulator %d does not end", (int)process.pid);
+            return fail(err, VIR_ERR_OPERATION_TIMEOUT, "emulator %d does not end",
+                        (int)process.pid);
     }
     remove_folder(record_get(note, "lib-dir"));
     remove_folder(record_get(note, "channel-dir"));

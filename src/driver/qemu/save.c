@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* See save.h. The image: save_image.h. Writing it: memory_save.c. Starting from it has the steps of a revert (revert_job.c)
- * without snapshot and overlays. */
+/* See save.h. The image: save_image.h. Writing it: memory_save.c. Starting from it has the steps of
+ * a revert (revert_job.c) without snapshot and overlays. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include "driver/qemu/save.h"
@@ -19,8 +19,7 @@
 #include "driver/qemu/snapshot.h"
 #include "object/params.h"
 
-#define SAVE_FLAGS                                                                                                      \
-    (VIR_DOMAIN_SAVE_BYPASS_CACHE | VIR_DOMAIN_SAVE_RUNNING | VIR_DOMAIN_SAVE_PAUSED)
+#define SAVE_FLAGS (VIR_DOMAIN_SAVE_BYPASS_CACHE | VIR_DOMAIN_SAVE_RUNNING | VIR_DOMAIN_SAVE_PAUSED)
 
 char *
 managed_save_path(const Guest *guest)
@@ -104,11 +103,11 @@ end_guest(Job *job, GError **err)
 }
 
 static const JobStep steps[] = {
-    { "memory", .run = write_memory, .undo = drop_memory },
-    { "commit", .barrier = true },
-    { "install", .run = install },
-    { "end", .run = end_guest },
-    { 0 },
+    {"memory", .run = write_memory, .undo = drop_memory},
+    {"commit", .barrier = true},
+    {"install", .run = install},
+    {"end", .run = end_guest},
+    {0},
 };
 
 const JobKind save_kind = {
@@ -131,19 +130,22 @@ use_given_xml(Guest *guest, MemorySave *memory, const char *xml, GError **err)
     if (!own || !domain_check_abi_stable(own, given, err))
         return false;
     g_free(memory->xml);
-    memory->xml = domain_format(given, MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE | MODEL_FORMAT_MIGRATABLE);
+    memory->xml =
+        domain_format(given, MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE | MODEL_FORMAT_MIGRATABLE);
     return true;
 }
 
 static bool
-begin_save(Call *call, Guest *guest, const char *path, const char *xml, guint flags, bool is_managed, GError **err)
+begin_save(Call *call, Guest *guest, const char *path, const char *xml, guint flags,
+           bool is_managed, GError **err)
 {
     SavePlan *plan;
     Job *job;
 
-    if (!flags_check(flags, SAVE_FLAGS, is_managed ? "qemuDomainManagedSave" : "qemuDomainSaveFlags", err) ||
-        !flags_exclude(flags, VIR_DOMAIN_SAVE_RUNNING, "SAVE_RUNNING", VIR_DOMAIN_SAVE_PAUSED, "SAVE_PAUSED",
-                       VIR_FROM_DOMAIN, err) ||
+    if (!flags_check(flags, SAVE_FLAGS,
+                     is_managed ? "qemuDomainManagedSave" : "qemuDomainSaveFlags", err) ||
+        !flags_exclude(flags, VIR_DOMAIN_SAVE_RUNNING, "SAVE_RUNNING", VIR_DOMAIN_SAVE_PAUSED,
+                       "SAVE_PAUSED", VIR_FROM_DOMAIN, err) ||
         !guest_require_idle(guest, err) || !guest_require_running(guest, err))
         return false;
     if (is_managed && !guest->is_persistent)
@@ -164,14 +166,16 @@ begin_save(Call *call, Guest *guest, const char *path, const char *xml, guint fl
 }
 
 static bool
-save_to(Call *call, const RemoteNonnullDomain *dom, const char *path, const char *xml, guint flags, GError **err)
+save_to(Call *call, const RemoteNonnullDomain *dom, const char *path, const char *xml, guint flags,
+        GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, dom, err);
 
     if (!guest)
         return false;
     if (!path || path[0] != '/')
-        return fail(err, VIR_ERR_INVALID_ARG, "the path of a save image must be absolute: '%s'", path ? path : "");
+        return fail(err, VIR_ERR_INVALID_ARG, "the path of a save image must be absolute: '%s'",
+                    path ? path : "");
     return begin_save(call, guest, path, xml, flags, false, err);
 }
 
@@ -188,13 +192,14 @@ domain_save_flags(Call *call, const RemoteDomainSaveFlagsArgs *args, GError **er
 }
 
 static const ParamRule image_params[] = {
-    { VIR_DOMAIN_SAVE_PARAM_FILE, VIR_TYPED_PARAM_STRING },
-    { VIR_DOMAIN_SAVE_PARAM_DXML, VIR_TYPED_PARAM_STRING },
-    { NULL },
+    {VIR_DOMAIN_SAVE_PARAM_FILE, VIR_TYPED_PARAM_STRING},
+    {VIR_DOMAIN_SAVE_PARAM_DXML, VIR_TYPED_PARAM_STRING},
+    {NULL},
 };
 
 static bool
-read_image_params(const RemoteTypedParam *items, guint32 count, const char **path, const char **xml, GError **err)
+read_image_params(const RemoteTypedParam *items, guint32 count, const char **path, const char **xml,
+                  GError **err)
 {
     *path = *xml = NULL;
     return params_check(items, count, image_params, err) &&
@@ -234,8 +239,8 @@ domain_managed_save_remove(Call *call, const RemoteDomainManagedSaveRemoveArgs *
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     g_autofree char *path = guest ? managed_save_path(guest) : NULL;
 
-    if (!guest || !flags_check(args->flags, 0, "qemuDomainManagedSaveRemove", err) || !guest_require_idle(guest, err) ||
-        !file_remove(path, err))
+    if (!guest || !flags_check(args->flags, 0, "qemuDomainManagedSaveRemove", err) ||
+        !guest_require_idle(guest, err) || !file_remove(path, err))
         return false;
     guest->has_managed_save = false;
     return guest_publish(guest, err);
@@ -252,8 +257,8 @@ wanted_state(const SaveImage *image, bool wants_running, bool wants_paused)
 }
 
 static bool
-begin_restore(Call *call, Guest *guest, const SaveImage *image, const Domain *machine, const char *path, RevertTo to,
-              bool is_managed, JobAnswer answer, GError **err)
+begin_restore(Call *call, Guest *guest, const SaveImage *image, const Domain *machine,
+              const char *path, RevertTo to, bool is_managed, JobAnswer answer, GError **err)
 {
     RevertPlan *plan = g_new0(RevertPlan, 1);
 
@@ -265,7 +270,8 @@ begin_restore(Call *call, Guest *guest, const SaveImage *image, const Domain *ma
     plan->memory_path = g_strdup(path);
     plan->to = to;
     plan->saved_path = is_managed ? g_strdup(path) : NULL;
-    return guest_run_job(guest, job_new(&restore_kind, guest->name, plan, guest), call, answer, err);
+    return guest_run_job(guest, job_new(&restore_kind, guest->name, plan, guest), call, answer,
+                         err);
 }
 
 static SaveImage *
@@ -290,7 +296,8 @@ managed_save_is_usable(Guest *guest)
     image = save_image_open(path, NULL, &err);
     if (image || !save_image_is_partial(path))
         return true;
-    log_warning(LOG_QEMU, "%s: its saved state was never finished and is removed: %s", guest->name, err->message);
+    log_warning(LOG_QEMU, "%s: its saved state was never finished and is removed: %s", guest->name,
+                err->message);
     file_remove(path, NULL);
     guest->has_managed_save = false;
     return false;
@@ -311,14 +318,16 @@ managed_save_start(Call *call, Guest *guest, guint flags, GError **err)
 {
     g_autofree char *path = managed_save_path(guest);
     g_autoptr(SaveImage) image = open_image(path, err);
-    g_autoptr(Domain) machine = image ? guest_parse_xml(guest->qemu, image->xml, MODEL_PARSE_INACTIVE, err) : NULL;
+    g_autoptr(Domain) machine =
+        image ? guest_parse_xml(guest->qemu, image->xml, MODEL_PARSE_INACTIVE, err) : NULL;
 
     if (!machine) {
         g_prefix_error(err, "the saved state of domain %s (FORCE_BOOT discards it): ", guest->name);
         return false;
     }
     return begin_restore(call, guest, image, machine, path,
-                         wanted_state(image, false, flags & VIR_DOMAIN_START_PAUSED), true, answer_start, err);
+                         wanted_state(image, false, flags & VIR_DOMAIN_START_PAUSED), true,
+                         answer_start, err);
 }
 
 typedef struct {
@@ -338,9 +347,10 @@ run_restore(void *data)
     Restore *restore = data;
     Guest *guest = restore->guest;
 
-    restore->done = guest_require_idle(guest, restore->err) && guest_require_off(guest, restore->err) &&
-                    begin_restore(restore->call, guest, restore->image, restore->machine, restore->path, restore->to, false,
-                                  NULL, restore->err);
+    restore->done = guest_require_idle(guest, restore->err) &&
+                    guest_require_off(guest, restore->err) &&
+                    begin_restore(restore->call, guest, restore->image, restore->machine,
+                                  restore->path, restore->to, false, NULL, restore->err);
     if (!restore->done && !guest->is_persistent && !guest->emulator && !guest->is_gone)
         guest_withdraw(guest);
     else if (!guest->is_persistent)
@@ -353,21 +363,24 @@ restore_from(Call *call, const char *path, const char *xml, guint flags, GError 
     g_autoptr(SaveImage) image = NULL;
     g_autoptr(Domain) machine = NULL;
     g_autoptr(Guest) guest = NULL;
-    Restore restore = { .call = call, .path = path, .err = err };
+    Restore restore = {.call = call, .path = path, .err = err};
 
     if (!flags_check(flags, SAVE_FLAGS, "qemuDomainRestoreInternal", err) ||
-        !flags_exclude(flags, VIR_DOMAIN_SAVE_RUNNING, "SAVE_RUNNING", VIR_DOMAIN_SAVE_PAUSED, "SAVE_PAUSED",
-                       VIR_FROM_DOMAIN, err))
+        !flags_exclude(flags, VIR_DOMAIN_SAVE_RUNNING, "SAVE_RUNNING", VIR_DOMAIN_SAVE_PAUSED,
+                       "SAVE_PAUSED", VIR_FROM_DOMAIN, err))
         return false;
     image = open_image(path, err);
-    machine = image ? guest_parse_xml(qemu_of_call(call), xml ? xml : image->xml, MODEL_PARSE_INACTIVE, err) : NULL;
+    machine = image ? guest_parse_xml(qemu_of_call(call), xml ? xml : image->xml,
+                                      MODEL_PARSE_INACTIVE, err)
+                    : NULL;
     guest = machine ? guest_for_transient(qemu_of_call(call), machine, err) : NULL;
     if (!guest)
         return false;
     restore.guest = guest;
     restore.image = image;
     restore.machine = machine;
-    restore.to = wanted_state(image, flags & VIR_DOMAIN_SAVE_RUNNING, flags & VIR_DOMAIN_SAVE_PAUSED);
+    restore.to =
+        wanted_state(image, flags & VIR_DOMAIN_SAVE_RUNNING, flags & VIR_DOMAIN_SAVE_PAUSED);
     guest_run_on_strand(guest, run_restore, &restore);
     return restore.done;
 }
@@ -406,8 +419,9 @@ image_xml(QemuDriver *qemu, const char *path, guint flags, GError **err)
 
     if (!machine)
         return NULL;
-    return domain_format(machine, MODEL_FORMAT_INACTIVE |
-                                      (flags & VIR_DOMAIN_SAVE_IMAGE_XML_SECURE ? MODEL_FORMAT_SECURE : 0));
+    return domain_format(machine,
+                         MODEL_FORMAT_INACTIVE |
+                             (flags & VIR_DOMAIN_SAVE_IMAGE_XML_SECURE ? MODEL_FORMAT_SECURE : 0));
 }
 
 static bool
@@ -421,8 +435,10 @@ edit_image(QemuDriver *qemu, const char *path, const char *xml, guint flags, GEr
 
     if (!machine || !domain_check_abi_stable(old, machine, err))
         return false;
-    text = domain_format(machine, MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE | MODEL_FORMAT_MIGRATABLE);
-    runs = flags & VIR_DOMAIN_SAVE_RUNNING || (!(flags & VIR_DOMAIN_SAVE_PAUSED) && image->was_running);
+    text = domain_format(machine,
+                         MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE | MODEL_FORMAT_MIGRATABLE);
+    runs = flags & VIR_DOMAIN_SAVE_RUNNING ||
+           (!(flags & VIR_DOMAIN_SAVE_PAUSED) && image->was_running);
     return save_image_edit(path, text, runs, err);
 }
 
@@ -430,7 +446,8 @@ static bool
 save_image_get_xml_desc(Call *call, const RemoteDomainSaveImageGetXmlDescArgs *args,
                         RemoteDomainSaveImageGetXmlDescRet *ret, GError **err)
 {
-    if (!flags_check(args->flags, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE, "qemuDomainSaveImageGetXMLDesc", err))
+    if (!flags_check(args->flags, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE, "qemuDomainSaveImageGetXMLDesc",
+                     err))
         return false;
     ret->xml = image_xml(qemu_of_call(call), args->file, args->flags, err);
     return ret->xml != NULL;
@@ -439,7 +456,8 @@ save_image_get_xml_desc(Call *call, const RemoteDomainSaveImageGetXmlDescArgs *a
 static bool
 save_image_define_xml(Call *call, const RemoteDomainSaveImageDefineXmlArgs *args, GError **err)
 {
-    return flags_check(args->flags, VIR_DOMAIN_SAVE_RUNNING | VIR_DOMAIN_SAVE_PAUSED, "qemuDomainSaveImageDefineXML", err) &&
+    return flags_check(args->flags, VIR_DOMAIN_SAVE_RUNNING | VIR_DOMAIN_SAVE_PAUSED,
+                       "qemuDomainSaveImageDefineXML", err) &&
            edit_image(qemu_of_call(call), args->file, args->dxml, args->flags, err);
 }
 
@@ -450,7 +468,8 @@ managed_save_get_xml_desc(Call *call, const RemoteDomainManagedSaveGetXmlDescArg
     g_autoptr(View) view = NULL;
     g_autofree char *path = NULL;
 
-    if (!flags_check(args->flags, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE, "qemuDomainManagedSaveGetXMLDesc", err))
+    if (!flags_check(args->flags, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE,
+                     "qemuDomainManagedSaveGetXMLDesc", err))
         return false;
     view = (View *)guest_view_of_call(call, &args->dom, err);
     if (!view)
@@ -468,8 +487,10 @@ managed_save_define_xml(Call *call, const RemoteDomainManagedSaveDefineXmlArgs *
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     g_autofree char *path = guest ? managed_save_path(guest) : NULL;
 
-    if (!guest || !flags_check(args->flags, VIR_DOMAIN_SAVE_RUNNING | VIR_DOMAIN_SAVE_PAUSED,
-                               "qemuDomainManagedSaveDefineXML", err) || !guest_require_idle(guest, err))
+    if (!guest ||
+        !flags_check(args->flags, VIR_DOMAIN_SAVE_RUNNING | VIR_DOMAIN_SAVE_PAUSED,
+                     "qemuDomainManagedSaveDefineXML", err) ||
+        !guest_require_idle(guest, err))
         return false;
     if (!file_exists(path))
         return fail(err, VIR_ERR_OPERATION_INVALID, "domain does not have managed save image");

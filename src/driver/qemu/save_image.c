@@ -18,8 +18,8 @@
 #define MAGIC_PARTIAL "LibvirtQemudPart"
 #define MAGIC_LEN 16
 #define SAVE_VERSION 2
-#define SPARE_ROOM 65536                   /* for a longer definition later */
-#define ROOM_MAX (64u * 1024 * 1024)       /* of what is read */
+#define SPARE_ROOM 65536             /* for a longer definition later */
+#define ROOM_MAX (64u * 1024 * 1024) /* of what is read */
 
 typedef struct {
     char magic[MAGIC_LEN];
@@ -44,7 +44,8 @@ save_image_free(SaveImage *image)
 }
 
 int
-save_image_create(const char *path, const char *xml, const char *cookie, bool was_running, GError **err)
+save_image_create(const char *path, const char *xml, const char *cookie, bool was_running,
+                  GError **err)
 {
     gsize xml_len = strlen(xml) + 1;
     gsize cookie_len = cookie ? strlen(cookie) + 1 : 0;
@@ -59,7 +60,8 @@ save_image_create(const char *path, const char *xml, const char *cookie, bool wa
     auto_fd int fd = -1;
 
     if (room > ROOM_MAX) {
-        fail(err, VIR_ERR_OPERATION_FAILED, "a definition of %zu bytes is too large to be saved", xml_len);
+        fail(err, VIR_ERR_OPERATION_FAILED, "a definition of %zu bytes is too large to be saved",
+             xml_len);
         return -1;
     }
     fd = file_create_new(path, 0600, err);
@@ -108,12 +110,14 @@ read_header(int fd, const char *path, SaveHeader *header, GError **err)
     if (header->version > SAVE_VERSION)
         swap_header(header);
     if (header->version > SAVE_VERSION)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "image version is not supported (%u > %u)", header->version,
-                    SAVE_VERSION);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "image version is not supported (%u > %u)",
+                    header->version, SAVE_VERSION);
     if (header->data_len == 0 || header->data_len > ROOM_MAX)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "invalid header data length: %u", header->data_len);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "invalid header data length: %u",
+                    header->data_len);
     if (header->cookie_offset >= header->data_len)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "invalid cookie offset: %u", header->cookie_offset);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "invalid cookie offset: %u",
+                    header->cookie_offset);
     return true;
 }
 
@@ -131,7 +135,8 @@ save_image_open(const char *path, int *fd_out, GError **err)
         return NULL;
     data = g_try_malloc0((gsize)header.data_len + 1);
     if (!data || !fd_read_all(fd, data, header.data_len))
-        return fail_null(err, VIR_ERR_OPERATION_FAILED, "failed to read domain XML from '%s'", path);
+        return fail_null(err, VIR_ERR_OPERATION_FAILED, "failed to read domain XML from '%s'",
+                         path);
 
     image = g_new0(SaveImage, 1);
     image->xml = g_strdup(data);
@@ -155,7 +160,8 @@ save_image_is_partial(const char *path)
 
     if (fd < 0)
         return false;
-    return !fd_read_all(fd, &header, sizeof(header)) || memcmp(header.magic, MAGIC_PARTIAL, MAGIC_LEN) == 0;
+    return !fd_read_all(fd, &header, sizeof(header)) ||
+           memcmp(header.magic, MAGIC_PARTIAL, MAGIC_LEN) == 0;
 }
 
 bool

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What all changes of snapshots share: their jobs' life on the guest's strand, and the tree in the guest. See snapshot.h. */
+/* What all changes of snapshots share: their jobs' life on the guest's strand, and the tree in the
+ * guest. See snapshot.h. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include "driver/qemu/snapshot.h"
@@ -11,8 +12,8 @@
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/snapshot_store.h"
 
-static const JobKind *const job_kinds[] = { &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, &save_kind,
-                                        &restore_kind, NULL };
+static const JobKind *const job_kinds[] = {
+    &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, &save_kind, &restore_kind, NULL};
 
 void
 qemu_snapshot_slots(DriverSlots *slots)
@@ -105,7 +106,8 @@ publish(Guest *guest)
         log_error(LOG_QEMU, "%s: %s", guest->name, err->message);
 }
 
-/* A job that is stuck stays the guest's: nothing else may change the guest before it is finished. */
+/* A job that is stuck stays the guest's: nothing else may change the guest before it is
+ * finished. */
 static void
 job_ended(Job *job, const GError *error, void *data)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Snapshots of guests: what the parts (snapshot*.c, revert*.c) share, and what the rest of the driver calls.
+/* Snapshots of guests: what the parts (snapshot*.c, revert*.c) share, and what the rest of the
+ * driver calls.
  *
- * Looking: snapshot_list.c. Taking one: snapshot_create.c. Going back: revert.c. Deleting: snapshot_delete.c. Each change is
- * a job (src/job) with its plan in guest->qemu->journal_dir; who needs which image is asked of snapshot_holders.c. */
+ * Looking: snapshot_list.c. Taking one: snapshot_create.c. Going back: revert.c. Deleting:
+ * snapshot_delete.c. Each change is a job (src/job) with its plan in guest->qemu->journal_dir; who
+ * needs which image is asked of snapshot_holders.c. */
 #pragma once
 
 #include <glib.h>
@@ -16,14 +18,16 @@
 /* ---- for the rest of the driver; on the guest's strand ---- */
 /* Read the guest's snapshots; to be published by the caller. */
 bool snapshots_load(Guest *guest, GError **err);
-/* Take up the job that a daemon before us left, if any: it has ended, or runs on, or is stuck (logged) when this returns. */
+/* Take up the job that a daemon before us left, if any: it has ended, or runs on, or is stuck
+ * (logged) when this returns. */
 void snapshots_recover(Guest *guest);
 /* If the guest's job got stuck (a full disk, a hung emulator): try it again. */
 void snapshots_retry_job(Guest *guest);
 guint snapshots_count(const Guest *guest);
 /* Forget all snapshots: their metadata goes, no image is touched. */
 bool snapshots_forget_all(Guest *guest, GError **err);
-/* The domain is gone: what is remembered of its snapshots and images goes, too; no image does. Called by guest_withdraw. */
+/* The domain is gone: what is remembered of its snapshots and images goes, too; no image does.
+ * Called by guest_withdraw. */
 void snapshots_guest_gone(Guest *guest);
 /* The domain has another name now. */
 bool snapshots_rename(Guest *guest, const char *old_name, GError **err);
@@ -46,12 +50,14 @@ extern const JobKind restore_kind;
 void guest_set_snapshots(Guest *guest, SnapshotTree *take_tree);
 char *guest_journal_path(const Guest *guest);
 
-/* Write BEGIN and run @take_job of @guest; @call is answered when it has ended (NULL: nobody waits). @answer fills the
- * reply's result; false: it has taken the call over. The slot returns what this returns. */
+/* Write BEGIN and run @take_job of @guest; @call is answered when it has ended (NULL: nobody
+ * waits). @answer fills the reply's result; false: it has taken the call over. The slot returns
+ * what this returns. */
 typedef bool (*JobAnswer)(Call *call, Job *job);
 bool guest_run_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer, GError **err);
 
-/* Everything on this host that needs an image; without anything of the guest @besides (NULL: all). */
+/* Everything on this host that needs an image; without anything of the guest @besides (NULL:
+ * all). */
 ImageGraph *snapshot_holders(QemuDriver *qemu, const Guest *besides);
 void snapshot_tree_hold_images(ImageGraph *graph, const char *domain, const SnapshotTree *tree);
 /* The machine @machine needs its disks and what is below. */

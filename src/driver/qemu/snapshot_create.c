@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Taking a snapshot: everything is checked and decided here, before anything is done. The work: snapshot_create_job.c.
- * Metadata that a client brings (REDEFINE): snapshot_redefine.c. */
+/* Taking a snapshot: everything is checked and decided here, before anything is done. The work:
+ * snapshot_create_job.c. Metadata that a client brings (REDEFINE): snapshot_redefine.c. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include "driver/qemu/snapshot_create.h"
@@ -17,10 +17,11 @@
 #include "driver/qemu/snapshot_redefine.h"
 #include "driver/qemu/snapshot_store.h"
 
-#define CREATE_FLAGS                                                                                                    \
-    (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT |                                          \
-     VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA | VIR_DOMAIN_SNAPSHOT_CREATE_HALT | VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY |   \
-     VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT | VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE | VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC |     \
+#define CREATE_FLAGS                                                               \
+    (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT |    \
+     VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA | VIR_DOMAIN_SNAPSHOT_CREATE_HALT |    \
+     VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT | \
+     VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE | VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC |      \
      VIR_DOMAIN_SNAPSHOT_CREATE_LIVE | VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE)
 
 static bool
@@ -31,12 +32,14 @@ check_flags(guint flags, GError **err)
                          VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA, "SNAPSHOT_CREATE_NO_METADATA",
                          VIR_FROM_DOMAIN_SNAPSHOT, err) &&
            flags_require(flags, VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE, "SNAPSHOT_CREATE_QUIESCE",
-                         VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, "SNAPSHOT_CREATE_DISK_ONLY", VIR_FROM_QEMU, err) &&
+                         VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, "SNAPSHOT_CREATE_DISK_ONLY",
+                         VIR_FROM_QEMU, err) &&
            flags_exclude(flags, VIR_DOMAIN_SNAPSHOT_CREATE_LIVE, "SNAPSHOT_CREATE_LIVE",
-                         VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE, "SNAPSHOT_CREATE_REDEFINE", VIR_FROM_QEMU, err) &&
+                         VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE, "SNAPSHOT_CREATE_REDEFINE",
+                         VIR_FROM_QEMU, err) &&
            flags_require(flags, VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT, "SNAPSHOT_CREATE_CURRENT",
-                         VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE, "SNAPSHOT_CREATE_REDEFINE", VIR_FROM_DOMAIN_SNAPSHOT,
-                         err);
+                         VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE, "SNAPSHOT_CREATE_REDEFINE",
+                         VIR_FROM_DOMAIN_SNAPSHOT, err);
 }
 
 /* What this guest, in this state, cannot have. */
@@ -46,29 +49,37 @@ check_guest(Guest *guest, const DomainSnapshot *snapshot, guint flags, GError **
     bool is_disk_only = flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY;
 
     if (guest->state == VIR_DOMAIN_PMSUSPENDED)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "qemu doesn't support taking snapshots of PMSUSPENDED guests");
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "qemu doesn't support taking snapshots of PMSUSPENDED guests");
     if (flags & VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE)
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "the guest's file systems cannot be frozen: its agent is not used yet; leave out QUIESCE");
+                    "the guest's file systems cannot be frozen: its agent is not used yet; leave "
+                    "out QUIESCE");
     if (flags & VIR_DOMAIN_SNAPSHOT_CREATE_LIVE)
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    snapshot->memory.file ? "memory is saved with the guest paused; leave out LIVE"
-                                          : "live snapshot creation is supported only during full system snapshots");
+                    snapshot->memory.file
+                        ? "memory is saved with the guest paused; leave out LIVE"
+                        : "live snapshot creation is supported only during full system snapshots");
     if ((flags & VIR_DOMAIN_SNAPSHOT_CREATE_HALT) && !guest->is_persistent)
         return fail(err, VIR_ERR_OPERATION_INVALID, "cannot halt after transient domain snapshot");
     if (snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_EXTERNAL && !guest_is_running(guest))
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "memory state cannot be saved with offline or disk-only snapshot");
-    if (!is_disk_only && guest_is_running(guest) && snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "internal snapshots of running guests are not supported: ask for DISK_ONLY, or name a file for the "
+                    "memory state cannot be saved with offline or disk-only snapshot");
+    if (!is_disk_only && guest_is_running(guest) &&
+        snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "internal snapshots of running guests are not supported: ask for DISK_ONLY, or "
+                    "name a file for the "
                     "memory (<memory snapshot='external' file='...'/>)");
-    if (snapshot_tree_find(guest->snapshots, snapshot->name) && !(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA))
-        return fail(err, VIR_ERR_OPERATION_INVALID, "domain %s already has a snapshot named %s", guest->name,
-                    snapshot->name);
+    if (snapshot_tree_find(guest->snapshots, snapshot->name) &&
+        !(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA))
+        return fail(err, VIR_ERR_OPERATION_INVALID, "domain %s already has a snapshot named %s",
+                    guest->name, snapshot->name);
     return true;
 }
 
-/* What the start found out about the chains is found out again; what the user said of them stays. */
+/* What the start found out about the chains is found out again; what the user said of them
+ * stays. */
 static Domain *
 recorded_copy(const Domain *machine, const Domain *config)
 {
@@ -76,7 +87,8 @@ recorded_copy(const Domain *machine, const Domain *config)
 
     for (gsize i = 0; i < copy->n_disks; i++) {
         Disk *disk = copy->disks[i];
-        const Disk *own = config && disk->target.dev ? domain_find_disk(config, disk->target.dev) : NULL;
+        const Disk *own =
+            config && disk->target.dev ? domain_find_disk(config, disk->target.dev) : NULL;
 
         if (!own || !own->backing_store)
             g_clear_pointer(&disk->backing_store, backing_store_free);
@@ -102,7 +114,8 @@ record_state(const Guest *guest, DomainSnapshot *snapshot)
     else if (snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
         snapshot->state = SNAPSHOT_STATE_DISK_SNAPSHOT;
     else
-        snapshot->state = guest->state == VIR_DOMAIN_RUNNING ? SNAPSHOT_STATE_RUNNING : SNAPSHOT_STATE_PAUSED;
+        snapshot->state =
+            guest->state == VIR_DOMAIN_RUNNING ? SNAPSHOT_STATE_RUNNING : SNAPSHOT_STATE_PAUSED;
     if (snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
         snapshot->memory.snapshot = DISK_SNAPSHOT_MODE_NO;
 }
@@ -115,11 +128,12 @@ check_new_file(const SnapshotDisk *entry, bool is_reused, GError **err)
     bool exists = file_exists(entry->source.file);
 
     if (is_reused && !exists)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "missing existing file for disk %s: %s", entry->name,
-                    entry->source.file);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "missing existing file for disk %s: %s",
+                    entry->name, entry->source.file);
     if (!is_reused && exists)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                    "external snapshot file for disk %s already exists: %s", entry->name, entry->source.file);
+                    "external snapshot file for disk %s already exists: %s", entry->name,
+                    entry->source.file);
     return true;
 }
 
@@ -127,27 +141,32 @@ static bool
 check_disk(const SnapshotDisk *entry, const Disk *disk, GError **err)
 {
     if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: snapshots of %s disks are not supported", entry->name,
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk %s: snapshots of %s disks are not supported", entry->name,
                     storage_type_to_string(disk->type));
     if (entry->type != STORAGE_TYPE_FILE)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: the new image must be a file, not %s", entry->name,
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk %s: the new image must be a file, not %s", entry->name,
                     storage_type_to_string(entry->type));
     if (disk->device == DISK_DEVICE_LUN)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "disk %s: a 'lun' device cannot have an image above it",
-                    entry->name);
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "disk %s: a 'lun' device cannot have an image above it", entry->name);
     if (disk->mirror)
         return fail(err, VIR_ERR_BLOCK_COPY_ACTIVE, "disk %s: a block job is active", entry->name);
     if (disk->encryption || disk->source.encryption)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: snapshots of encrypted images are not supported",
-                    entry->name);
-    if (entry->driver.type && entry->driver.type != STORAGE_FORMAT_QCOW2 && entry->driver.type != STORAGE_FORMAT_QED)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "external snapshot format for disk %s is unsupported: %s",
-                    entry->name, storage_format_to_string(entry->driver.type));
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk %s: snapshots of encrypted images are not supported", entry->name);
+    if (entry->driver.type && entry->driver.type != STORAGE_FORMAT_QCOW2 &&
+        entry->driver.type != STORAGE_FORMAT_QED)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "external snapshot format for disk %s is unsupported: %s", entry->name,
+                    storage_format_to_string(entry->driver.type));
     return true;
 }
 
 static bool
-plan_overlay(Guest *guest, CreatePlan *plan, SnapshotDisk *entry, const Disk *disk, bool is_reused, GError **err)
+plan_overlay(Guest *guest, CreatePlan *plan, SnapshotDisk *entry, const Disk *disk, bool is_reused,
+             GError **err)
 {
     const char *path = disk_source_path(disk->type, &disk->source);
     g_autoptr(NewOverlay) overlay = NULL;
@@ -182,20 +201,24 @@ plan_overlays(Guest *guest, CreatePlan *plan, DomainSnapshot *snapshot, guint fl
     for (gsize i = 0; i < snapshot->n_disks; i++) {
         SnapshotDisk *entry = snapshot->disks[i];
 
-        if (entry->snapshot == DISK_SNAPSHOT_MODE_NO || entry->snapshot == DISK_SNAPSHOT_MODE_MANUAL)
+        if (entry->snapshot == DISK_SNAPSHOT_MODE_NO ||
+            entry->snapshot == DISK_SNAPSHOT_MODE_MANUAL)
             continue;
         if (entry->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
             return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                        "disk %s: internal snapshots are not supported: use snapshot='external', or DISK_ONLY",
+                        "disk %s: internal snapshots are not supported: use snapshot='external', "
+                        "or DISK_ONLY",
                         entry->name);
         if (!plan_overlay(guest, plan, entry, machine->disks[i],
                           flags & VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT, err))
             return false;
     }
     if (plan->overlays->len == 0)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                    snapshot->memory.file ? "a snapshot of memory without any disk would put old memory over new disks"
-                                          : "nothing selected for snapshot");
+        return fail(
+            err, VIR_ERR_CONFIG_UNSUPPORTED,
+            snapshot->memory.file
+                ? "a snapshot of memory without any disk would put old memory over new disks"
+                : "nothing selected for snapshot");
     return true;
 }
 
@@ -205,11 +228,13 @@ plan_memory(Guest *guest, CreatePlan *plan, const DomainSnapshot *snapshot, GErr
     if (!snapshot->memory.file)
         return true;
     if (file_exists(snapshot->memory.file))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "the file for the memory exists already: %s", snapshot->memory.file);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "the file for the memory exists already: %s",
+                    snapshot->memory.file);
     for (guint i = 0; i < plan->overlays->len; i++) {
         const NewOverlay *overlay = plan->overlays->pdata[i];
         if (g_str_equal(overlay->path, snapshot->memory.file))
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s and the memory would both be '%s'", overlay->target,
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "disk %s and the memory would both be '%s'", overlay->target,
                         overlay->path);
     }
     plan->memory = memory_save_new(guest, snapshot->memory.file);
@@ -234,7 +259,8 @@ make_plan(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
         return NULL;
     record_machine(guest, snapshot);
     record_state(guest, snapshot);
-    if (!plan_overlays(guest, plan, snapshot, flags, err) || !plan_memory(guest, plan, snapshot, err))
+    if (!plan_overlays(guest, plan, snapshot, flags, err) ||
+        !plan_memory(guest, plan, snapshot, err))
         return NULL;
     if (!(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA))
         plan->text = snapshot_file_text(snapshot, true);
@@ -276,8 +302,8 @@ create(Call *call, Guest *guest, DomainSnapshot *snapshot, guint flags, GError *
 }
 
 static bool
-snapshot_create_xml(Call *call, const RemoteDomainSnapshotCreateXmlArgs *args, RemoteDomainSnapshotCreateXmlRet *ret,
-                    GError **err)
+snapshot_create_xml(Call *call, const RemoteDomainSnapshotCreateXmlArgs *args,
+                    RemoteDomainSnapshotCreateXmlRet *ret, GError **err)
 {
     bool is_redefine = args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE;
     g_autoptr(Guest) guest = NULL;
@@ -288,7 +314,8 @@ snapshot_create_xml(Call *call, const RemoteDomainSnapshotCreateXmlArgs *args, R
     guest = guest_of_call(call, &args->dom, err);
     if (!guest)
         return false;
-    snapshot = snapshot_parse(args->xml_desc, is_redefine, args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, err);
+    snapshot = snapshot_parse(args->xml_desc, is_redefine,
+                              args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, err);
     if (!snapshot)
         return false;
     if (!is_redefine)

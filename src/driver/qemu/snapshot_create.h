@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The plan of a snapshot to be taken: made by snapshot_create.c, carried out by snapshot_create_job.c. */
+/* The plan of a snapshot to be taken: made by snapshot_create.c, carried out by
+ * snapshot_create_job.c. */
 #pragma once
 
 #include <glib.h>

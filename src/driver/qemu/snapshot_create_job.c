@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Taking a snapshot, step by step. Until the disks are switched nothing has happened to the guest; once QEMU may have
- * switched them, the overlays may hold writes of the guest, so from then on recovery asks QEMU which it was. */
+/* Taking a snapshot, step by step. Until the disks are switched nothing has happened to the guest;
+ * once QEMU may have switched them, the overlays may hold writes of the guest, so from then on
+ * recovery asks QEMU which it was. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <libvirt/libvirt.h>
@@ -93,7 +94,8 @@ are_in_use(Job *job, GError **err)
     if (!block_is_top(emulator, first->node, &is_top, err))
         return true;
     if (is_top)
-        fail(err, VIR_ERR_OPERATION_FAILED, "domain %s writes to '%s' already", guest->name, first->path);
+        fail(err, VIR_ERR_OPERATION_FAILED, "domain %s writes to '%s' already", guest->name,
+             first->path);
     return is_top;
 }
 
@@ -131,7 +133,8 @@ attach_images(Job *job, GError **err)
     emulator = require_emulator(guest, err);
     if (!emulator)
         return STEP_FAILED;
-    return job_fault(job, "nodes", err) && block_add_overlays(emulator, guest_live(guest), plan->overlays, err)
+    return job_fault(job, "nodes", err) &&
+                   block_add_overlays(emulator, guest_live(guest), plan->overlays, err)
                ? STEP_DONE
                : STEP_FAILED;
 }
@@ -193,7 +196,9 @@ switch_disks(Job *job, GError **err)
         return STEP_FAILED;
     if (!block_switch_to_overlays(emulator, plan->overlays, &refused)) {
         if (!emulator_is_running(emulator)) {
-            log_warning(LOG_QEMU, "%s: it ended while its disks were switched: the new images count", guest->name);
+            log_warning(LOG_QEMU,
+                        "%s: it ended while its disks were switched: the new images count",
+                        guest->name);
             return STEP_DONE;
         }
         g_propagate_error(err, g_steal_pointer(&refused));
@@ -283,15 +288,17 @@ install(Job *job, GError **err)
     Guest *guest = job_context(job);
     CreatePlan *plan = job_plan(job);
 
-    if ((plan->memory && !memory_save_publish(job, plan->memory, err)) || !job_fault(job, "records", err) || !record_images(job, guest, plan, err) ||
-        !job_fault(job, "metadata", err) || !install_metadata(guest, plan, err) || !job_fault(job, "machines", err) ||
-        !install_machines(guest, plan, err))
+    if ((plan->memory && !memory_save_publish(job, plan->memory, err)) ||
+        !job_fault(job, "records", err) || !record_images(job, guest, plan, err) ||
+        !job_fault(job, "metadata", err) || !install_metadata(guest, plan, err) ||
+        !job_fault(job, "machines", err) || !install_machines(guest, plan, err))
         return STEP_FAILED;
     log_info(LOG_QEMU, "%s: snapshot %s is taken", guest->name, plan->name);
     return STEP_DONE;
 }
 
-/* Let the guest go on, or end it. What cannot be done now is the guest's state, not the snapshot's failure. */
+/* Let the guest go on, or end it. What cannot be done now is the guest's state, not the snapshot's
+ * failure. */
 static StepResult
 resume(Job *job, GError **err)
 {
@@ -305,7 +312,8 @@ resume(Job *job, GError **err)
         guest_kill(guest, VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT);
     else if (plan->memory && plan->memory->was_running && guest->state == VIR_DOMAIN_PAUSED &&
              !guest_resume(guest, VIR_DOMAIN_RUNNING_UNPAUSED, &why))
-        log_error(LOG_QEMU, "%s: it stays paused after its snapshot: %s", guest->name, why->message);
+        log_error(LOG_QEMU, "%s: it stays paused after its snapshot: %s", guest->name,
+                  why->message);
     return STEP_DONE;
 }
 
@@ -337,8 +345,9 @@ decide(Job *job, GError **err)
         if (!has_reused(plan->overlays))
             return JOB_FORWARD; /* what was never written reads as what is below */
         fail(err, VIR_ERR_OPERATION_FAILED,
-             "domain %s ended while its disks were switched to images of yours: see whether '%s' is in use", guest->name,
-             first->path);
+             "domain %s ended while its disks were switched to images of yours: see whether '%s' "
+             "is in use",
+             guest->name, first->path);
         return JOB_LATER;
     }
     if (!block_is_top(emulator, first->node, &is_top, err))
@@ -347,14 +356,14 @@ decide(Job *job, GError **err)
 }
 
 static const JobStep steps[] = {
-    { "create", .run = make_images, .undo = remove_images },
-    { "attach", .run = attach_images, .undo = detach_images },
-    { "memory", .run = save_memory, .undo = drop_memory },
-    { "switch", .run = switch_disks },
-    { "commit", .barrier = true },
-    { "install", .run = install },
-    { "resume", .run = resume },
-    { 0 },
+    {"create", .run = make_images, .undo = remove_images},
+    {"attach", .run = attach_images, .undo = detach_images},
+    {"memory", .run = save_memory, .undo = drop_memory},
+    {"switch", .run = switch_disks},
+    {"commit", .barrier = true},
+    {"install", .run = install},
+    {"resume", .run = resume},
+    {0},
 };
 
 const JobKind snapshot_create_kind = {

@@ -19,10 +19,13 @@ check_disk(const SnapshotDisk *disk, GError **err)
 {
     if (!disk->name || !*disk->name)
         return fail(err, VIR_ERR_INTERNAL_ERROR, "missing name from disk snapshot element");
-    if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK && disk->type != STORAGE_TYPE_NETWORK)
-        return fail(err, VIR_ERR_XML_ERROR, "unsupported disk snapshot type '%s'", storage_type_to_string(disk->type));
+    if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK &&
+        disk->type != STORAGE_TYPE_NETWORK)
+        return fail(err, VIR_ERR_XML_ERROR, "unsupported disk snapshot type '%s'",
+                    storage_type_to_string(disk->type));
     if (disk->type == STORAGE_TYPE_FILE && disk->source.file && disk->source.file[0] != '/')
-        return fail(err, VIR_ERR_XML_ERROR, "disk snapshot image path '%s' must be absolute", disk->source.file);
+        return fail(err, VIR_ERR_XML_ERROR, "disk snapshot image path '%s' must be absolute",
+                    disk->source.file);
     return true;
 }
 
@@ -32,13 +35,16 @@ check_memory(const DomainSnapshot *snapshot, bool has_no_memory, GError **err)
     const SnapshotMemory *memory = &snapshot->memory;
 
     if (memory->file && memory->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
-        return fail(err, VIR_ERR_XML_ERROR, "memory filename '%s' requires external snapshot", memory->file);
+        return fail(err, VIR_ERR_XML_ERROR, "memory filename '%s' requires external snapshot",
+                    memory->file);
     if (memory->snapshot == DISK_SNAPSHOT_MODE_EXTERNAL && !memory->file)
         return fail(err, VIR_ERR_XML_ERROR, "external memory snapshots require a filename");
     if (has_no_memory && memory->snapshot && memory->snapshot != DISK_SNAPSHOT_MODE_NO)
-        return fail(err, VIR_ERR_XML_ERROR, "memory state cannot be saved with offline or disk-only snapshot");
+        return fail(err, VIR_ERR_XML_ERROR,
+                    "memory state cannot be saved with offline or disk-only snapshot");
     if (memory->file && memory->file[0] != '/')
-        return fail(err, VIR_ERR_XML_ERROR, "memory snapshot file path (%s) must be absolute", memory->file);
+        return fail(err, VIR_ERR_XML_ERROR, "memory snapshot file path (%s) must be absolute",
+                    memory->file);
     return true;
 }
 
@@ -56,7 +62,8 @@ check_redefined(const SnapshotInput *input, GError **err)
     if (!input->state)
         return fail(err, VIR_ERR_XML_ERROR, "missing state from existing snapshot");
     if (state == SNAPSHOT_STATE_UNSET || state == SNAPSHOT_STATE_NOSTATE)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Invalid state '%s' in domain snapshot XML", input->state);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Invalid state '%s' in domain snapshot XML",
+                    input->state);
     return true;
 }
 
@@ -69,7 +76,7 @@ snapshot_of_input(SnapshotInput *input)
     snapshot->name = g_steal_pointer(&input->name);
     snapshot->description = g_steal_pointer(&input->description);
     snapshot->memory = input->memory;
-    input->memory = (SnapshotMemory){ 0 };
+    input->memory = (SnapshotMemory){0};
     snapshot->disks = g_steal_pointer(&input->disks);
     snapshot->n_disks = input->n_disks;
     input->n_disks = 0;
@@ -89,7 +96,8 @@ fill_new(DomainSnapshot *snapshot)
 static bool
 has_no_memory(const DomainSnapshot *snapshot, bool is_disk_only)
 {
-    return is_disk_only || snapshot->state == SNAPSHOT_STATE_SHUTOFF || snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT;
+    return is_disk_only || snapshot->state == SNAPSHOT_STATE_SHUTOFF ||
+           snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT;
 }
 
 static bool
@@ -148,7 +156,8 @@ snapshot_parse(const char *xml, bool is_redefine, bool is_disk_only, GError **er
     snapshot->has_active = false;
     if (!is_redefine)
         fill_new(snapshot);
-    return check_parsed(snapshot, is_redefine, is_disk_only, err) ? g_steal_pointer(&snapshot) : NULL;
+    return check_parsed(snapshot, is_redefine, is_disk_only, err) ? g_steal_pointer(&snapshot)
+                                                                  : NULL;
 }
 
 /* ---- aligned to a machine ---- */
@@ -173,15 +182,18 @@ default_mode(const Disk *disk, DiskSnapshotMode mode)
 }
 
 static bool
-fill_given(SnapshotDisk *given, const Disk *disk, DiskSnapshotMode mode, bool is_forced, GError **err)
+fill_given(SnapshotDisk *given, const Disk *disk, DiskSnapshotMode mode, bool is_forced,
+           GError **err)
 {
     if (!given->snapshot)
         given->snapshot = is_forced ? mode : disk->snapshot ? disk->snapshot : mode;
     else if (is_forced && given->snapshot != mode)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk '%s' must use snapshot mode '%s'", given->name,
-                    disk_snapshot_mode_to_string(mode));
-    if (disk_source_path(given->type, &given->source) && given->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "file '%s' for disk '%s' requires use of external snapshot mode",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk '%s' must use snapshot mode '%s'",
+                    given->name, disk_snapshot_mode_to_string(mode));
+    if (disk_source_path(given->type, &given->source) &&
+        given->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "file '%s' for disk '%s' requires use of external snapshot mode",
                     disk_source_path(given->type, &given->source), given->name);
     g_free(given->name);
     given->name = g_strdup(disk->target.dev);
@@ -199,8 +211,8 @@ new_entry(const Disk *disk, DiskSnapshotMode mode)
 }
 
 bool
-snapshot_align_disks(DomainSnapshot *snapshot, const Domain *machine, DiskSnapshotMode mode, bool is_forced,
-                     GError **err)
+snapshot_align_disks(DomainSnapshot *snapshot, const Domain *machine, DiskSnapshotMode mode,
+                     bool is_forced, GError **err)
 {
     g_autofree SnapshotDisk **aligned = g_new0(SnapshotDisk *, machine->n_disks + 1);
     gsize index;
@@ -216,7 +228,8 @@ snapshot_align_disks(DomainSnapshot *snapshot, const Domain *machine, DiskSnapsh
         for (index = 0; machine->disks[index] != disk; index++)
             continue;
         if (aligned[index])
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk '%s' specified twice", disk->target.dev);
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk '%s' specified twice",
+                        disk->target.dev);
         if (!fill_given(given, disk, mode, is_forced, err))
             return false;
         aligned[index] = given;
@@ -239,13 +252,15 @@ name_image(SnapshotDisk *entry, const Disk *disk, const char *snapshot, GError *
     const char *path = disk_source_path(disk->type, &disk->source);
 
     if (!path)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "cannot generate external snapshot name for disk '%s' without source",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "cannot generate external snapshot name for disk '%s' without source",
                     entry->name);
-    if (disk->type != STORAGE_TYPE_FILE || (g_file_test(path, G_FILE_TEST_EXISTS) &&
-                                            !g_file_test(path, G_FILE_TEST_IS_REGULAR)) ||
+    if (disk->type != STORAGE_TYPE_FILE ||
+        (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) ||
         !g_file_test(path, G_FILE_TEST_EXISTS))
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                    "source for disk '%s' is not a regular file; refusing to generate external snapshot name",
+                    "source for disk '%s' is not a regular file; refusing to generate external "
+                    "snapshot name",
                     entry->name);
     entry->type = STORAGE_TYPE_FILE;
     entry->source.file = image_name_for_snapshot(path, snapshot);
@@ -262,7 +277,8 @@ check_names_differ(const DomainSnapshot *snapshot, GError **err)
 
         if (entry->source.file && !g_hash_table_add(seen, entry->source.file))
             return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                        "the new images of two disks would both be '%s': give disk '%s' a <source> of its own",
+                        "the new images of two disks would both be '%s': give disk '%s' a <source> "
+                        "of its own",
                         entry->source.file, entry->name);
     }
     return true;

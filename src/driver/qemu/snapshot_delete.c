@@ -15,15 +15,15 @@
 #include "driver/qemu/flags.h"
 #include "driver/qemu/image_record.h"
 
-#define DELETE_FLAGS                                                                                                    \
-    (VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN | VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY |                                   \
+#define DELETE_FLAGS                                                                  \
+    (VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN | VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY | \
      VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY)
 
 typedef struct {
     Guest *guest;
     const DomainSnapshot *snapshot;
     ImageRecords *records;
-    ImageGraph *graph;   /* as it is without the snapshot */
+    ImageGraph *graph; /* as it is without the snapshot */
     DeletePlan *plan;
 } Planner;
 
@@ -88,7 +88,8 @@ doom(GPtrArray *list, const char *path, FileMark mark)
     g_ptr_array_add(list, image);
 }
 
-/* A file that a user made is kept under its name, so data goes down into it; of two of ours the smaller one moves. */
+/* A file that a user made is kept under its name, so data goes down into it; of two of ours the
+ * smaller one moves. */
 static BlockJobKind
 choose_kind(const Planner *planner, const char *lower, const char *upper)
 {
@@ -134,8 +135,8 @@ plan_merge(Planner *planner, const char *target, const char *lower, const char *
     lower_layer = chain->layers->pdata[1];
     below = chain->layers->len > 2 ? chain->layers->pdata[2] : NULL;
     if (below && !below->path)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: image '%s' below '%s' is no local file", target,
-                    below->name, lower);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk %s: image '%s' below '%s' is no local file", target, below->name, lower);
     merge = g_new0(ImageMerge, 1);
     merge->target = g_strdup(target);
     merge->lower = g_strdup(lower);
@@ -181,8 +182,9 @@ plan_disk(Planner *planner, const Disk *disk, GError **err)
         format = image_format_from_string(header->backing_format);
         g_free(g_steal_pointer(&path));
         if (header->backing_name)
-            path = image_backing_path(((DoomedImage *)planner->plan->doomed->pdata[planner->plan->doomed->len - 1])->path,
-                                      header->backing_name, &format);
+            path = image_backing_path(
+                ((DoomedImage *)planner->plan->doomed->pdata[planner->plan->doomed->len - 1])->path,
+                header->backing_name, &format);
         if (format == IMAGE_FORMAT_UNKNOWN)
             format = IMAGE_FORMAT_RAW;
     }
@@ -211,7 +213,8 @@ plan_machine(Planner *planner, const Domain *machine, GError **err)
     for (gsize i = 0; machine && i < machine->n_disks; i++) {
         const Disk *disk = machine->disks[i];
 
-        if (!disk_is_kept(disk) || (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK) ||
+        if (!disk_is_kept(disk) ||
+            (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK) ||
             is_merged(planner->plan, disk))
             continue;
         if (!plan_disk(planner, disk, err))
@@ -229,8 +232,10 @@ check_snapshot(const DomainSnapshot *snapshot, GError **err)
         is_internal |= snapshot->disks[i]->snapshot == DISK_SNAPSHOT_MODE_INTERNAL;
     if (is_internal)
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "snapshot %s is inside its disk images: deleting internal snapshots is not supported; METADATA_ONLY "
-                    "forgets it", snapshot->name);
+                    "snapshot %s is inside its disk images: deleting internal snapshots is not "
+                    "supported; METADATA_ONLY "
+                    "forgets it",
+                    snapshot->name);
     return true;
 }
 
@@ -240,13 +245,14 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, GError **err)
     g_autoptr(DeletePlan) plan = delete_plan_new();
     g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
     g_autoptr(ImageGraph) graph = NULL;
-    Planner planner = { .guest = guest, .snapshot = snapshot, .records = records, .plan = plan };
+    Planner planner = {.guest = guest, .snapshot = snapshot, .records = records, .plan = plan};
     const FileMark *memory;
 
     if (!records || !check_snapshot(snapshot, err))
         return NULL;
     planner.graph = graph = holders_without(guest, snapshot);
-    if (!plan_machine(&planner, snapshot->domain, err) || !plan_machine(&planner, snapshot->inactive_domain, err))
+    if (!plan_machine(&planner, snapshot->domain, err) ||
+        !plan_machine(&planner, snapshot->inactive_domain, err))
         return NULL;
     memory = snapshot->memory.file ? image_records_find(records, snapshot->memory.file) : NULL;
     if (memory)
@@ -281,7 +287,8 @@ snapshot_delete_begin(Guest *guest, GPtrArray *names, Call *call, GError **err)
         return false;
     for (guint i = 1; i < names->len; i++)
         g_ptr_array_add(plan->next, g_strdup(names->pdata[i]));
-    return guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest), call, begin_next, err);
+    return guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest), call,
+                         begin_next, err);
 }
 
 /* The snapshots that a call is about, children before parents. */
@@ -308,7 +315,8 @@ forget(Guest *guest, GPtrArray *names, Call *call, GError **err)
 
     for (guint i = 0; i < names->len; i++)
         g_ptr_array_add(plan->names, g_strdup(names->pdata[i]));
-    return guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest), call, NULL, err);
+    return guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest), call,
+                         NULL, err);
 }
 
 static bool
@@ -323,13 +331,15 @@ snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError *
                        VIR_FROM_DOMAIN_SNAPSHOT, err))
         return false;
     guest = guest_of_call(call, &args->snap.dom, err);
-    if (!guest || !guest_require_idle(guest, err) || !snapshot_tree_require(guest->snapshots, args->snap.name, err))
+    if (!guest || !guest_require_idle(guest, err) ||
+        !snapshot_tree_require(guest->snapshots, args->snap.name, err))
         return false;
     names = choose_names(guest->snapshots, args->snap.name, args->flags);
     if (names->len == 0)
         return true;
     /* All or none: nothing is deleted when one of them cannot be. */
-    for (guint i = 0; i < names->len && !(args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY); i++) {
+    for (guint i = 0; i < names->len && !(args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY);
+         i++) {
         if (!check_snapshot(snapshot_tree_find(guest->snapshots, names->pdata[i]), err))
             return false;
     }

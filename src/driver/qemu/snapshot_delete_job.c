@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Deleting snapshots, step by step. COMMIT comes first: a merge changes the state that the snapshot kept, so there is no
- * way back. Until everything is merged the snapshot says that it is being deleted and refuses to be reverted to. */
+/* Deleting snapshots, step by step. COMMIT comes first: a merge changes the state that the snapshot
+ * kept, so there is no way back. Until everything is merged the snapshot says that it is being
+ * deleted and refuses to be reverted to. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include "base/error.h"
@@ -117,10 +118,12 @@ save_merge(Record *record, const ImageMerge *merge, guint n)
     record_add(record, KEY("merge", n, "target"), merge->target);
     record_add_u64(record, KEY("merge", n, "kind"), merge->kind);
     record_add(record, KEY("merge", n, "lower"), merge->lower);
-    record_add(record, KEY("merge", n, "lower-format"), image_format_to_string(merge->lower_format));
+    record_add(record, KEY("merge", n, "lower-format"),
+               image_format_to_string(merge->lower_format));
     record_add_bool(record, KEY("merge", n, "lower-block"), merge->lower_is_block_device);
     record_add(record, KEY("merge", n, "upper"), merge->upper);
-    record_add(record, KEY("merge", n, "upper-format"), image_format_to_string(merge->upper_format));
+    record_add(record, KEY("merge", n, "upper-format"),
+               image_format_to_string(merge->upper_format));
     record_add(record, KEY("merge", n, "below"), merge->below);
     record_add_bool(record, KEY("merge", n, "remove"), merge->may_remove);
     record_add(record, KEY("merge", n, "mark"), mark);
@@ -145,10 +148,12 @@ load_merge(const Record *record, guint n)
     merge->target = g_strdup(record_get(record, KEY("merge", n, "target")));
     merge->kind = (BlockJobKind)record_get_u64(record, KEY("merge", n, "kind"));
     merge->lower = g_strdup(record_get(record, KEY("merge", n, "lower")));
-    merge->lower_format = image_format_from_string(record_get(record, KEY("merge", n, "lower-format")));
+    merge->lower_format =
+        image_format_from_string(record_get(record, KEY("merge", n, "lower-format")));
     merge->lower_is_block_device = record_get_bool(record, KEY("merge", n, "lower-block"));
     merge->upper = g_strdup(record_get(record, KEY("merge", n, "upper")));
-    merge->upper_format = image_format_from_string(record_get(record, KEY("merge", n, "upper-format")));
+    merge->upper_format =
+        image_format_from_string(record_get(record, KEY("merge", n, "upper-format")));
     merge->below = g_strdup(record_get(record, KEY("merge", n, "below")));
     merge->may_remove = record_get_bool(record, KEY("merge", n, "remove"));
     file_mark_parse(record_get(record, KEY("merge", n, "mark")), &merge->mark);
@@ -160,8 +165,8 @@ load_merge(const Record *record, guint n)
         g_autofree char *format_word = g_strdup_printf("parent-format-%u", i);
 
         g_ptr_array_add(merge->parents, g_strdup(record_get(record, KEY("merge", n, path_word))));
-        g_ptr_array_add(merge->parent_formats,
-                        GINT_TO_POINTER(image_format_from_string(record_get(record, KEY("merge", n, format_word)))));
+        g_ptr_array_add(merge->parent_formats, GINT_TO_POINTER(image_format_from_string(record_get(
+                                                   record, KEY("merge", n, format_word)))));
     }
     return merge;
 }
@@ -304,7 +309,8 @@ install(Job *job, GError **err)
 }
 
 static void
-remove_image(Job *job, const char *path, FileMark mark, const ImageGraph *graph, ImageRecords *records)
+remove_image(Job *job, const char *path, FileMark mark, const ImageGraph *graph,
+             ImageRecords *records)
 {
     Guest *guest = job_context(job);
     g_autoptr(GError) why = NULL;
@@ -334,7 +340,8 @@ remove_images(Job *job, GError **err)
     for (guint i = 0; i < plan->merges->len; i++) {
         const ImageMerge *merge = plan->merges->pdata[i];
         if (merge->may_remove)
-            remove_image(job, merge->kind == BLOCK_COMMIT ? merge->upper : merge->lower, merge->mark, graph, records);
+            remove_image(job, merge->kind == BLOCK_COMMIT ? merge->upper : merge->lower,
+                         merge->mark, graph, records);
     }
     for (guint i = 0; i < plan->doomed->len; i++) {
         const DoomedImage *image = plan->doomed->pdata[i];
@@ -351,12 +358,9 @@ remove_images(Job *job, GError **err)
 }
 
 static const JobStep steps[] = {
-    { "commit", .barrier = true },
-    { "mark", .run = mark },
-    { "merge", .run = merge_images },
-    { "install", .run = install },
-    { "remove", .run = remove_images },
-    { 0 },
+    {"commit", .barrier = true},      {"mark", .run = mark},
+    {"merge", .run = merge_images},   {"install", .run = install},
+    {"remove", .run = remove_images}, {0},
 };
 
 const JobKind snapshot_delete_kind = {

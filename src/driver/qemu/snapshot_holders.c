@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who on this host needs which image: the machines of all domains (now, next boot, saved), and the machines that their
- * snapshots recorded. What a snapshot's own <disks> name was made by it or after it, and holds nothing. */
+/* Who on this host needs which image: the machines of all domains (now, next boot, saved), and the
+ * machines that their snapshots recorded. What a snapshot's own <disks> name was made by it or
+ * after it, and holds nothing. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include "base/log.h"
@@ -49,7 +50,8 @@ hold_managed_save(ImageGraph *graph, QemuDriver *qemu, const GuestView *view)
     if (machine)
         machine_hold_images(graph, holder, machine);
     else
-        log_warning(LOG_QEMU, "%s: its saved state cannot be read: %s", view->view.name, err->message);
+        log_warning(LOG_QEMU, "%s: its saved state cannot be read: %s", view->view.name,
+                    err->message);
 }
 
 void
@@ -57,7 +59,8 @@ snapshot_tree_hold_images(ImageGraph *graph, const char *domain, const SnapshotT
 {
     for (guint i = 0; i < snapshot_tree_size(tree); i++) {
         const DomainSnapshot *snapshot = snapshot_tree_at(tree, i);
-        g_autofree char *holder = g_strdup_printf("snapshot %s of domain %s", snapshot->name, domain);
+        g_autofree char *holder =
+            g_strdup_printf("snapshot %s of domain %s", snapshot->name, domain);
 
         machine_hold_images(graph, holder, snapshot->domain);
         machine_hold_images(graph, holder, snapshot->inactive_domain);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Calls that only look at snapshots: lists with their filters, parents, children, the current one, XML.
- * All are answered from the guest's view on the loop's thread. */
+/* Calls that only look at snapshots: lists with their filters, parents, children, the current one,
+ * XML. All are answered from the guest's view on the loop's thread. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <string.h>
@@ -13,11 +13,12 @@
 #include "driver/qemu/snapshot.h"
 #include "driver/qemu/snapshot_tree.h"
 
-#define LIST_FILTERS                                                                                                    \
-    (VIR_DOMAIN_SNAPSHOT_LIST_METADATA | VIR_DOMAIN_SNAPSHOT_LIST_NO_METADATA | VIR_DOMAIN_SNAPSHOT_LIST_LEAVES |        \
-     VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES | VIR_DOMAIN_SNAPSHOT_LIST_INACTIVE | VIR_DOMAIN_SNAPSHOT_LIST_ACTIVE |          \
-     VIR_DOMAIN_SNAPSHOT_LIST_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL | VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL |        \
-     VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL)
+#define LIST_FILTERS                                                            \
+    (VIR_DOMAIN_SNAPSHOT_LIST_METADATA | VIR_DOMAIN_SNAPSHOT_LIST_NO_METADATA | \
+     VIR_DOMAIN_SNAPSHOT_LIST_LEAVES | VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES |     \
+     VIR_DOMAIN_SNAPSHOT_LIST_INACTIVE | VIR_DOMAIN_SNAPSHOT_LIST_ACTIVE |      \
+     VIR_DOMAIN_SNAPSHOT_LIST_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL |   \
+     VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL | VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL)
 
 /* Of a pair or group of filters, none asked for means all. */
 static bool
@@ -42,19 +43,23 @@ state_filter(const DomainSnapshot *snapshot)
 static bool
 passes(const SnapshotTree *tree, const DomainSnapshot *snapshot, guint flags)
 {
-    guint leaf = snapshot_tree_has_children(tree, snapshot->name) ? VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES
-                                                                  : VIR_DOMAIN_SNAPSHOT_LIST_LEAVES;
+    guint leaf = snapshot_tree_has_children(tree, snapshot->name)
+                     ? VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES
+                     : VIR_DOMAIN_SNAPSHOT_LIST_LEAVES;
     guint place = snapshot_is_external(snapshot) ? VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL
                                                  : VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL;
 
-    return is_wanted(flags, VIR_DOMAIN_SNAPSHOT_LIST_METADATA | VIR_DOMAIN_SNAPSHOT_LIST_NO_METADATA,
+    return is_wanted(flags,
+                     VIR_DOMAIN_SNAPSHOT_LIST_METADATA | VIR_DOMAIN_SNAPSHOT_LIST_NO_METADATA,
                      VIR_DOMAIN_SNAPSHOT_LIST_METADATA) &&
-           is_wanted(flags, VIR_DOMAIN_SNAPSHOT_LIST_LEAVES | VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES, leaf) &&
+           is_wanted(flags, VIR_DOMAIN_SNAPSHOT_LIST_LEAVES | VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES,
+                     leaf) &&
            is_wanted(flags,
                      VIR_DOMAIN_SNAPSHOT_LIST_INACTIVE | VIR_DOMAIN_SNAPSHOT_LIST_ACTIVE |
                          VIR_DOMAIN_SNAPSHOT_LIST_DISK_ONLY,
                      state_filter(snapshot)) &&
-           is_wanted(flags, VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL | VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL, place);
+           is_wanted(flags, VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL | VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL,
+                     place);
 }
 
 /* Below @name (NULL: of the whole tree), borrowed. */
@@ -91,7 +96,8 @@ fill_snapshot(RemoteNonnullDomainSnapshot *out, const GuestView *view, const cha
 
 /* View, tree and snapshot that a call names. */
 static GuestView *
-find_snapshot(Call *call, const RemoteNonnullDomainSnapshot *snap, const DomainSnapshot **found, GError **err)
+find_snapshot(Call *call, const RemoteNonnullDomainSnapshot *snap, const DomainSnapshot **found,
+              GError **err)
 {
     g_autoptr(View) view = (View *)guest_view_of_call(call, &snap->dom, err);
 
@@ -106,12 +112,14 @@ find_snapshot(Call *call, const RemoteNonnullDomainSnapshot *snap, const DomainS
 /* ---- numbers and names ---- */
 
 static bool
-snapshot_num(Call *call, const RemoteDomainSnapshotNumArgs *args, RemoteDomainSnapshotNumRet *ret, GError **err)
+snapshot_num(Call *call, const RemoteDomainSnapshotNumArgs *args, RemoteDomainSnapshotNumRet *ret,
+             GError **err)
 {
     auto_view view = NULL;
     g_autoptr(GPtrArray) list = NULL;
 
-    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_LIST_ROOTS | LIST_FILTERS, "qemuDomainSnapshotNum", err))
+    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_LIST_ROOTS | LIST_FILTERS,
+                     "qemuDomainSnapshotNum", err))
         return false;
     view = (View *)guest_view_of_call(call, &args->dom, err);
     if (!view)
@@ -131,13 +139,14 @@ take_names(GPtrArray *list, gint32 max, guint32 *count, char ***items)
 }
 
 static bool
-snapshot_list_names(Call *call, const RemoteDomainSnapshotListNamesArgs *args, RemoteDomainSnapshotListNamesRet *ret,
-                    GError **err)
+snapshot_list_names(Call *call, const RemoteDomainSnapshotListNamesArgs *args,
+                    RemoteDomainSnapshotListNamesRet *ret, GError **err)
 {
     auto_view view = NULL;
     g_autoptr(GPtrArray) list = NULL;
 
-    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_LIST_ROOTS | LIST_FILTERS, "qemuDomainSnapshotListNames", err))
+    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_LIST_ROOTS | LIST_FILTERS,
+                     "qemuDomainSnapshotListNames", err))
         return false;
     view = (View *)guest_view_of_call(call, &args->dom, err);
     if (!view)
@@ -155,8 +164,8 @@ snapshot_num_children(Call *call, const RemoteDomainSnapshotNumChildrenArgs *arg
     g_autoptr(GPtrArray) list = NULL;
     const DomainSnapshot *snapshot;
 
-    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_LIST_DESCENDANTS | LIST_FILTERS, "qemuDomainSnapshotNumChildren",
-                     err))
+    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_LIST_DESCENDANTS | LIST_FILTERS,
+                     "qemuDomainSnapshotNumChildren", err))
         return false;
     view = (View *)find_snapshot(call, &args->snap, &snapshot, err);
     if (!view)
@@ -198,13 +207,14 @@ take_objects(const GuestView *view, GPtrArray *list)
 }
 
 static bool
-list_all_snapshots(Call *call, const RemoteDomainListAllSnapshotsArgs *args, RemoteDomainListAllSnapshotsRet *ret,
-                   GError **err)
+list_all_snapshots(Call *call, const RemoteDomainListAllSnapshotsArgs *args,
+                   RemoteDomainListAllSnapshotsRet *ret, GError **err)
 {
     auto_view view = NULL;
     g_autoptr(GPtrArray) list = NULL;
 
-    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_LIST_ROOTS | LIST_FILTERS, "qemuDomainListAllSnapshots", err))
+    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_LIST_ROOTS | LIST_FILTERS,
+                     "qemuDomainListAllSnapshots", err))
         return false;
     view = (View *)guest_view_of_call(call, &args->dom, err);
     if (!view)
@@ -272,8 +282,8 @@ has_current_snapshot(Call *call, const RemoteDomainHasCurrentSnapshotArgs *args,
 }
 
 static bool
-snapshot_current(Call *call, const RemoteDomainSnapshotCurrentArgs *args, RemoteDomainSnapshotCurrentRet *ret,
-                 GError **err)
+snapshot_current(Call *call, const RemoteDomainSnapshotCurrentArgs *args,
+                 RemoteDomainSnapshotCurrentRet *ret, GError **err)
 {
     auto_view view = NULL;
     const char *current;
@@ -291,8 +301,8 @@ snapshot_current(Call *call, const RemoteDomainSnapshotCurrentArgs *args, Remote
 }
 
 static bool
-snapshot_get_parent(Call *call, const RemoteDomainSnapshotGetParentArgs *args, RemoteDomainSnapshotGetParentRet *ret,
-                    GError **err)
+snapshot_get_parent(Call *call, const RemoteDomainSnapshotGetParentArgs *args,
+                    RemoteDomainSnapshotGetParentRet *ret, GError **err)
 {
     auto_view view = NULL;
     const DomainSnapshot *snapshot, *parent;
@@ -304,14 +314,15 @@ snapshot_get_parent(Call *call, const RemoteDomainSnapshotGetParentArgs *args, R
         return false;
     parent = snapshot_tree_parent(((GuestView *)view)->snapshots, snapshot);
     if (!parent)
-        return fail(err, VIR_ERR_NO_DOMAIN_SNAPSHOT, "snapshot '%s' does not have a parent", snapshot->name);
+        return fail(err, VIR_ERR_NO_DOMAIN_SNAPSHOT, "snapshot '%s' does not have a parent",
+                    snapshot->name);
     fill_snapshot(&ret->snap, (GuestView *)view, parent->name);
     return true;
 }
 
 static bool
-snapshot_is_current(Call *call, const RemoteDomainSnapshotIsCurrentArgs *args, RemoteDomainSnapshotIsCurrentRet *ret,
-                    GError **err)
+snapshot_is_current(Call *call, const RemoteDomainSnapshotIsCurrentArgs *args,
+                    RemoteDomainSnapshotIsCurrentRet *ret, GError **err)
 {
     auto_view view = NULL;
     const DomainSnapshot *snapshot;
@@ -321,7 +332,8 @@ snapshot_is_current(Call *call, const RemoteDomainSnapshotIsCurrentArgs *args, R
     view = (View *)find_snapshot(call, &args->snap, &snapshot, err);
     if (!view)
         return false;
-    ret->current = g_strcmp0(snapshot->name, snapshot_tree_current(((GuestView *)view)->snapshots)) == 0;
+    ret->current =
+        g_strcmp0(snapshot->name, snapshot_tree_current(((GuestView *)view)->snapshots)) == 0;
     return true;
 }
 
@@ -365,7 +377,8 @@ snapshot_get_xml_desc(Call *call, const RemoteDomainSnapshotGetXmlDescArgs *args
     auto_view view = NULL;
     const DomainSnapshot *snapshot;
 
-    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_XML_SECURE, "qemuDomainSnapshotGetXMLDesc", err))
+    if (!flags_check(args->flags, VIR_DOMAIN_SNAPSHOT_XML_SECURE, "qemuDomainSnapshotGetXMLDesc",
+                     err))
         return false;
     view = (View *)find_snapshot(call, &args->snap, &snapshot, err);
     if (!view)

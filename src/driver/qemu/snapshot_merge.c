@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Merging two images, in the running guest when it has them open, else in a storage daemon. Whatever interrupts it, the
- * merge can be begun again: only reading is done from the image that goes, and the images that stay say in their headers
- * how far it is. What the definitions name afterwards is written as soon as the merge is done. */
+/* Merging two images, in the running guest when it has them open, else in a storage daemon.
+ * Whatever interrupts it, the merge can be begun again: only reading is done from the image that
+ * goes, and the images that stay say in their headers how far it is. What the definitions name
+ * afterwards is written as soon as the merge is done. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <fcntl.h>
@@ -22,7 +23,7 @@
 /* Where the two images are in the running guest's graph. */
 typedef struct {
     Emulator *emulator;
-    const char *above;       /* path of the image right above upper; NULL: upper is the top */
+    const char *above; /* path of the image right above upper; NULL: upper is the top */
     guint top, upper, lower, below; /* node numbers; below 0: none */
 } LivePlace;
 
@@ -77,7 +78,9 @@ static bool
 is_backed_by(const char *path, ImageFormat format, const char *below)
 {
     g_autoptr(ImageHeader) header = image_header_read_file(path, format, NULL);
-    g_autofree char *found = header && header->backing_name ? image_backing_path(path, header->backing_name, NULL) : NULL;
+    g_autofree char *found = header && header->backing_name
+                                 ? image_backing_path(path, header->backing_name, NULL)
+                                 : NULL;
 
     return found && g_str_equal(found, below);
 }
@@ -86,7 +89,8 @@ static bool
 has_parent_on_upper(const ImageMerge *merge)
 {
     for (guint i = 0; i < merge->parents->len; i++) {
-        if (is_backed_by(merge->parents->pdata[i], GPOINTER_TO_INT(merge->parent_formats->pdata[i]), merge->upper))
+        if (is_backed_by(merge->parents->pdata[i], GPOINTER_TO_INT(merge->parent_formats->pdata[i]),
+                         merge->upper))
             return true;
     }
     return false;
@@ -110,7 +114,8 @@ changed_ns(const char *path)
     return stat(path, &st) == 0 ? st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec : 0;
 }
 
-/* The guest ended while its top was being exchanged for the image below: which one did it write to last? */
+/* The guest ended while its top was being exchanged for the image below: which one did it write to
+ * last? */
 static bool
 was_exchanged(Job *job, const ImageMerge *merge, guint number)
 {
@@ -121,7 +126,8 @@ was_exchanged(Job *job, const ImageMerge *merge, guint number)
 
 /* ---- the end of a merge ---- */
 
-/* Headers that were changed, and data that was moved, are on the disk before the image they came from goes. */
+/* Headers that were changed, and data that was moved, are on the disk before the image they came
+ * from goes. */
 static bool
 sync_image(const char *path, GError **err)
 {
@@ -147,9 +153,18 @@ sync_images(const ImageMerge *merge, GError **err)
 static bool
 rebase_header(const char *path, ImageFormat format, const ImageMerge *merge, GError **err)
 {
-    const char *argv[] = { "qemu-img", "rebase", "-u", "-f", image_format_to_string(format), "-F",
-                           image_format_to_string(merge->lower_format), "-b", merge->lower, path, NULL };
-    CommandSpec command = { .argv = argv };
+    const char *argv[] = {"qemu-img",
+                          "rebase",
+                          "-u",
+                          "-f",
+                          image_format_to_string(format),
+                          "-F",
+                          image_format_to_string(merge->lower_format),
+                          "-b",
+                          merge->lower,
+                          path,
+                          NULL};
+    CommandSpec command = {.argv = argv};
 
     return command_run(&command, NULL, err);
 }
@@ -192,14 +207,17 @@ finish(Job *job, const ImageMerge *merge, guint number, GError **err)
     g_autoptr(Record) note = record_new();
     g_autofree char *key = g_strdup_printf("merged/%u", number);
 
-    /* What the definitions name changes last: until then the same deletion, asked for again, finds this merge. */
-    if (!rebase_parents(job, merge, err) || !sync_images(merge, err) || !job_fault(job, "remap", err) || !snapshot_remap(guest, merge, err) ||
+    /* What the definitions name changes last: until then the same deletion, asked for again, finds
+     * this merge. */
+    if (!rebase_parents(job, merge, err) || !sync_images(merge, err) ||
+        !job_fault(job, "remap", err) || !snapshot_remap(guest, merge, err) ||
         !guest_publish(guest, err))
         return STEP_FAILED;
     if (merge->kind == BLOCK_COMMIT && merge->may_remove)
         remove_upper(guest, merge);
     record_add(note, key, "yes");
-    log_info(LOG_QEMU, "%s: disk %s: '%s' and '%s' are merged", guest->name, merge->target, merge->lower, merge->upper);
+    log_info(LOG_QEMU, "%s: disk %s: '%s' and '%s' are merged", guest->name, merge->target,
+             merge->lower, merge->upper);
     return job_note(job, note, err) ? STEP_DONE : STEP_FAILED;
 }
 
@@ -210,21 +228,25 @@ make_id(Job *job, const ImageMerge *merge, guint number)
 {
     const char *suffix = strrchr(job_id(job), '-');
 
-    return g_strdup_printf("%s-%s%s-%u", merge->kind == BLOCK_COMMIT ? "commit" : "pull", merge->target, suffix, number);
+    return g_strdup_printf("%s-%s%s-%u", merge->kind == BLOCK_COMMIT ? "commit" : "pull",
+                           merge->target, suffix, number);
 }
 
-/* QEMU keeps the tables of a qcow2 image in memory. Finalizing makes a header point past the image whose data was moved;
- * an emulator that is killed right then must not take the only account of that data with it. */
+/* QEMU keeps the tables of a qcow2 image in memory. Finalizing makes a header point past the image
+ * whose data was moved; an emulator that is killed right then must not take the only account of
+ * that data with it. */
 static bool
 flush_target(const ImageMerge *merge, const LivePlace *place, GError **err)
 {
     if (place)
-        return block_flush(place->emulator, merge->kind == BLOCK_COMMIT ? place->lower : place->upper, err);
+        return block_flush(place->emulator,
+                           merge->kind == BLOCK_COMMIT ? place->lower : place->upper, err);
     return merge->kind == BLOCK_COMMIT || storage_daemon_flush_top(merge->daemon, err);
 }
 
 static bool
-allow_finalize(Job *job, const ImageMerge *merge, const LivePlace *place, guint number, GError **err)
+allow_finalize(Job *job, const ImageMerge *merge, const LivePlace *place, guint number,
+               GError **err)
 {
     g_autoptr(Record) note = record_new();
     g_autofree char *key = g_strdup_printf("finalizing/%u", number);
@@ -241,15 +263,17 @@ allow_finalize(Job *job, const ImageMerge *merge, const LivePlace *place, guint 
 static StepResult
 drive(Job *job, ImageMerge *merge, Qmp *qmp, const LivePlace *place, guint number, GError **err)
 {
-    BlockJobProgress progress = { 0 };
+    BlockJobProgress progress = {0};
     BlockJobState state;
 
-    if (!block_job_drive(qmp, merge->job_id, job_is_cancelled(job) || merge->failure, &state, &progress, err))
+    if (!block_job_drive(qmp, merge->job_id, job_is_cancelled(job) || merge->failure, &state,
+                         &progress, err))
         return state == BLOCK_JOB_FAILED ? STEP_ABANDON : STEP_FAILED;
     job_set_progress(job, progress.done_bytes, progress.total_bytes);
     switch (state) {
     case BLOCK_JOB_PENDING:
-        if (!allow_finalize(job, merge, place, number, err) || !block_job_finalize(qmp, merge->job_id, err))
+        if (!allow_finalize(job, merge, place, number, err) ||
+            !block_job_finalize(qmp, merge->job_id, err))
             return STEP_FAILED;
         return STEP_WAIT;
     case BLOCK_JOB_BUSY:
@@ -264,10 +288,11 @@ drive(Job *job, ImageMerge *merge, Qmp *qmp, const LivePlace *place, guint numbe
     if (merge->kind == BLOCK_PULL && !is_backed_by(merge->upper, merge->upper_format, merge->lower))
         return STEP_DONE; /* a stream job dismisses itself */
     if (job_is_cancelled(job))
-        fail(err, VIR_ERR_OPERATION_ABORTED, "the deletion was cancelled: delete the snapshot again to finish");
+        fail(err, VIR_ERR_OPERATION_ABORTED,
+             "the deletion was cancelled: delete the snapshot again to finish");
     else
-        fail(err, VIR_ERR_OPERATION_FAILED, "disk %s: merging '%s' and '%s' failed", merge->target, merge->lower,
-             merge->upper);
+        fail(err, VIR_ERR_OPERATION_FAILED, "disk %s: merging '%s' and '%s' failed", merge->target,
+             merge->lower, merge->upper);
     return STEP_ABANDON;
 }
 
@@ -295,7 +320,7 @@ start_live(const ImageMerge *merge, const LivePlace *place, GError **err)
     g_autofree char *upper = node_format_name(place->upper);
     g_autofree char *lower = node_format_name(place->lower);
     g_autofree char *below = place->below ? node_format_name(place->below) : NULL;
-    BlockJobSpec spec = { .kind = merge->kind, .id = merge->job_id };
+    BlockJobSpec spec = {.kind = merge->kind, .id = merge->job_id};
 
     if (merge->kind == BLOCK_COMMIT) {
         spec.device = top;
@@ -320,7 +345,8 @@ is_done_live(const ImageMerge *merge, const LivePlace *place)
         return !is_backed_by(merge->upper, merge->upper_format, merge->lower);
     for (guint i = 0; place->above && i < merge->parents->len; i++) {
         if (g_str_equal(merge->parents->pdata[i], place->above))
-            return is_backed_by(place->above, GPOINTER_TO_INT(merge->parent_formats->pdata[i]), merge->lower);
+            return is_backed_by(place->above, GPOINTER_TO_INT(merge->parent_formats->pdata[i]),
+                                merge->lower);
     }
     if (place->above)
         return false;
@@ -345,7 +371,8 @@ begin_live(Job *job, ImageMerge *merge, const LivePlace *place, guint number, GE
     emulator_add_listener(place->emulator, on_emulator_event, job);
     merge->is_listening = true;
     merge->job_id = g_steal_pointer(&id);
-    if (state == BLOCK_JOB_ABSENT && (!job_fault(job, "start", err) || !start_live(merge, place, err)))
+    if (state == BLOCK_JOB_ABSENT &&
+        (!job_fault(job, "start", err) || !start_live(merge, place, err)))
         return STEP_FAILED;
     job_wake(job); /* an event may have come and gone before we listened */
     return STEP_WAIT;
@@ -385,10 +412,11 @@ run_live(Job *job, ImageMerge *merge, LivePlace *place, guint number, GError **e
     stop_listening(job, merge, place->emulator);
     g_clear_pointer(&merge->job_id, g_free);
     if (result != STEP_DONE)
-        return STEP_ABANDON; /* nothing is half done: the rest comes when the snapshot is deleted again */
+        return STEP_ABANDON; /* nothing is half done; deleting again does the rest */
     result = finish(job, merge, number, err);
     if (result == STEP_DONE && guest->emulator && !block_remove_nodes(guest->emulator, gone, &why))
-        log_warning(LOG_QEMU, "%s: disk %s: a block node is left over: %s", guest->name, merge->target, why->message);
+        log_warning(LOG_QEMU, "%s: disk %s: a block node is left over: %s", guest->name,
+                    merge->target, why->message);
     return result;
 }
 
@@ -415,8 +443,8 @@ kill_noted_daemon(Job *job, GError **err)
         return true;
     if (!process_signal(pidfd, SIGKILL, err))
         return false;
-    return process_wait(pidfd, 10000) || fail(err, VIR_ERR_OPERATION_TIMEOUT, "storage daemon %d does not end",
-                                              (int)process.pid);
+    return process_wait(pidfd, 10000) ||
+           fail(err, VIR_ERR_OPERATION_TIMEOUT, "storage daemon %d does not end", (int)process.pid);
 }
 
 static bool
@@ -433,18 +461,20 @@ spawn_daemon(Job *job, ImageMerge *merge, GError **err)
         return false;
     process = process_id_format(storage_daemon_process(merge->daemon));
     record_add(note, "daemon", process);
-    return job_note(job, note, err) && job_fault(job, "spawned", err) && storage_daemon_run(merge->daemon, err);
+    return job_note(job, note, err) && job_fault(job, "spawned", err) &&
+           storage_daemon_run(merge->daemon, err);
 }
 
 static StepResult
 begin_offline(Job *job, ImageMerge *merge, guint number, GError **err)
 {
-    BlockJobSpec spec = { .kind = merge->kind, .device = "f0" };
+    BlockJobSpec spec = {.kind = merge->kind, .device = "f0"};
 
     if (!kill_noted_daemon(job, err))
         return STEP_FAILED;
     if (was_exchanged(job, merge, number) ||
-        (merge->kind == BLOCK_PULL && !is_backed_by(merge->upper, merge->upper_format, merge->lower)))
+        (merge->kind == BLOCK_PULL &&
+         !is_backed_by(merge->upper, merge->upper_format, merge->lower)))
         return STEP_DONE;
     if (!spawn_daemon(job, merge, err))
         return STEP_FAILED;
@@ -456,7 +486,8 @@ begin_offline(Job *job, ImageMerge *merge, guint number, GError **err)
         spec.base = "f2";
         spec.backing = merge->below;
     }
-    if (!job_fault(job, "start", err) || !block_job_start(storage_daemon_qmp(merge->daemon), &spec, err))
+    if (!job_fault(job, "start", err) ||
+        !block_job_start(storage_daemon_qmp(merge->daemon), &spec, err))
         return STEP_FAILED;
     job_wake(job);
     return STEP_WAIT;
@@ -465,8 +496,9 @@ begin_offline(Job *job, ImageMerge *merge, guint number, GError **err)
 static StepResult
 run_offline(Job *job, ImageMerge *merge, guint number, GError **err)
 {
-    StepResult result = merge->job_id ? drive(job, merge, storage_daemon_qmp(merge->daemon), NULL, number, err)
-                                      : begin_offline(job, merge, number, err);
+    StepResult result =
+        merge->job_id ? drive(job, merge, storage_daemon_qmp(merge->daemon), NULL, number, err)
+                      : begin_offline(job, merge, number, err);
 
     if (result == STEP_WAIT)
         return result;

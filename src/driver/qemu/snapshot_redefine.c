@@ -15,7 +15,8 @@
 static bool
 is_offline(const DomainSnapshot *snapshot)
 {
-    return snapshot->state == SNAPSHOT_STATE_SHUTOFF || snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT;
+    return snapshot->state == SNAPSHOT_STATE_SHUTOFF ||
+           snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT;
 }
 
 static bool
@@ -39,9 +40,10 @@ check_state(const DomainSnapshot *snapshot, guint flags, GError **err)
                   snapshot_state_to_string(snapshot->state));
         return false;
     }
-    if ((flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY) && snapshot->state != SNAPSHOT_STATE_DISK_SNAPSHOT)
-        return fail(err, VIR_ERR_INVALID_ARG, "disk-only flag for snapshot %s requires disk-snapshot state",
-                    snapshot->name);
+    if ((flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY) &&
+        snapshot->state != SNAPSHOT_STATE_DISK_SNAPSHOT)
+        return fail(err, VIR_ERR_INVALID_ARG,
+                    "disk-only flag for snapshot %s requires disk-snapshot state", snapshot->name);
     return true;
 }
 
@@ -55,16 +57,19 @@ check_parent(const SnapshotTree *tree, const DomainSnapshot *snapshot, GError **
     if (!name)
         return true;
     if (g_str_equal(name, snapshot->name)) {
-        error_set(err, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG, "cannot set moment %s as its own parent", name);
+        error_set(err, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG,
+                  "cannot set moment %s as its own parent", name);
         return false;
     }
     parent = snapshot_tree_find(tree, name);
     if (!parent) {
-        error_set(err, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG, "parent %s for moment %s not found", name, snapshot->name);
+        error_set(err, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG, "parent %s for moment %s not found",
+                  name, snapshot->name);
         return false;
     }
     if (snapshot_tree_is_below(tree, name, snapshot->name)) {
-        error_set(err, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG, "parent %s would create cycle to %s", name, snapshot->name);
+        error_set(err, VIR_FROM_DOMAIN, VIR_ERR_INVALID_ARG, "parent %s would create cycle to %s",
+                  name, snapshot->name);
         return false;
     }
     return true;
@@ -79,7 +84,8 @@ check_domain(const Guest *guest, const DomainSnapshot *snapshot, GError **err)
         return fail(err, VIR_ERR_INTERNAL_ERROR, "missing domain in snapshot");
     uuid_format(guest->uuid, wanted);
     if (!snapshot->domain->has_uuid || !uuid_equal(snapshot->domain->uuid, guest->uuid))
-        return fail(err, VIR_ERR_INVALID_ARG, "definition for snapshot %s must use uuid %s", snapshot->name, wanted);
+        return fail(err, VIR_ERR_INVALID_ARG, "definition for snapshot %s must use uuid %s",
+                    snapshot->name, wanted);
     return true;
 }
 
@@ -95,7 +101,8 @@ fill_machine(Guest *guest, Domain *machine, GError **err)
 static bool
 align(DomainSnapshot *snapshot, GError **err)
 {
-    bool is_external = snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT || snapshot_is_external(snapshot);
+    bool is_external =
+        snapshot->state == SNAPSHOT_STATE_DISK_SNAPSHOT || snapshot_is_external(snapshot);
     DiskSnapshotMode mode = is_external ? DISK_SNAPSHOT_MODE_EXTERNAL : DISK_SNAPSHOT_MODE_INTERNAL;
 
     return snapshot_align_disks(snapshot, snapshot->domain, mode, !is_external, err) &&
@@ -112,10 +119,11 @@ snapshot_redefine(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **
         !check_parent(guest->snapshots, snapshot, err) || !check_domain(guest, snapshot, err))
         return false;
     if (old && is_offline(old) != is_offline(snapshot))
-        return fail(err, VIR_ERR_INVALID_ARG, "cannot change between online and offline snapshot state in snapshot %s",
+        return fail(err, VIR_ERR_INVALID_ARG,
+                    "cannot change between online and offline snapshot state in snapshot %s",
                     snapshot->name);
-    if (!fill_machine(guest, snapshot->domain, err) || !fill_machine(guest, snapshot->inactive_domain, err) ||
-        !align(snapshot, err))
+    if (!fill_machine(guest, snapshot->domain, err) ||
+        !fill_machine(guest, snapshot->inactive_domain, err) || !align(snapshot, err))
         return false;
     if (is_offline(snapshot))
         g_clear_pointer(&snapshot->cookie, g_free); /* it tells of a CPU that ran */

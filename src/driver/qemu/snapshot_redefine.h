@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Metadata that a client brings back: taken after a round trip, or from another host. No image is touched. */
+/* Metadata that a client brings back: taken after a round trip, or from another host. No image is
+ * touched. */
 #pragma once
 
 #include <glib.h>

@@ -34,7 +34,7 @@ clear_source(Disk *disk)
     Disk *gone = disk_new();
 
     gone->source = disk->source;
-    disk->source = (DiskSource){ 0 };
+    disk->source = (DiskSource){0};
     disk_free(gone);
 }
 
@@ -51,7 +51,7 @@ go_down(Disk *disk, const ImageMerge *merge)
         disk->source = below->source;
         disk->source.index = below->index;
         disk->source.has_index = below->has_index;
-        below->source = (DiskSource){ 0 };
+        below->source = (DiskSource){0};
         disk->backing_store = g_steal_pointer(&below->backing_store);
         backing_store_free(below);
         return;

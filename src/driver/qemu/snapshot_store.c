@@ -32,11 +32,14 @@ snapshot_name_check(const char *name, GError **err)
     g_autofree char *file = g_strconcat(name, ".xml", NULL);
 
     if (strchr(name, '/'))
-        return fail(err, VIR_ERR_XML_DETAIL, "invalid snapshot name '%s': name can't contain '/'", name);
+        return fail(err, VIR_ERR_XML_DETAIL, "invalid snapshot name '%s': name can't contain '/'",
+                    name);
     if (*name == '.')
-        return fail(err, VIR_ERR_XML_DETAIL, "invalid snapshot name '%s': name can't start with '.'", name);
+        return fail(err, VIR_ERR_XML_DETAIL,
+                    "invalid snapshot name '%s': name can't start with '.'", name);
     if (!name_is_component(file))
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "unable to save metadata for snapshot %s: its name is too long", name);
+        return fail(err, VIR_ERR_INTERNAL_ERROR,
+                    "unable to save metadata for snapshot %s: its name is too long", name);
     return true;
 }
 
@@ -129,7 +132,8 @@ snapshot_store_load(QemuDriver *qemu, const char *domain, GError **err)
 }
 
 bool
-snapshot_store_write(QemuDriver *qemu, const char *domain, const char *name, const char *text, GError **err)
+snapshot_store_write(QemuDriver *qemu, const char *domain, const char *name, const char *text,
+                     GError **err)
 {
     g_autofree char *folder = folder_of(qemu, domain);
     g_autofree char *path = path_of(qemu, domain, name);
@@ -149,7 +153,8 @@ snapshot_store_remove(QemuDriver *qemu, const char *domain, const char *name, GE
     return true;
 }
 
-/* Is the snapshot of that name the same file in both trees? Definitions are shared while they do not change. */
+/* Is the snapshot of that name the same file in both trees? Definitions are shared while they do
+ * not change. */
 static bool
 is_same(const SnapshotTree *before, const SnapshotTree *after, const DomainSnapshot *snapshot)
 {
@@ -160,8 +165,8 @@ is_same(const SnapshotTree *before, const SnapshotTree *after, const DomainSnaps
 }
 
 bool
-snapshot_store_update(QemuDriver *qemu, const char *domain, const SnapshotTree *before, const SnapshotTree *after,
-                      GError **err)
+snapshot_store_update(QemuDriver *qemu, const char *domain, const SnapshotTree *before,
+                      const SnapshotTree *after, GError **err)
 {
     const char *current = snapshot_tree_current(after);
 

@@ -16,8 +16,8 @@ typedef struct {
 
 struct SnapshotTree {
     gatomicrefcount refs;
-    GPtrArray *snapshots;  /* of Snapshot *, in the order of coming */
-    GHashTable *by_name;   /* name of the def -> Snapshot */
+    GPtrArray *snapshots; /* of Snapshot *, in the order of coming */
+    GHashTable *by_name;  /* name of the def -> Snapshot */
     char *current;
 };
 
@@ -104,7 +104,8 @@ snapshot_tree_require(const SnapshotTree *tree, const char *name, GError **err)
     const DomainSnapshot *snapshot = snapshot_tree_find(tree, name);
 
     if (!snapshot)
-        return fail_null(err, VIR_ERR_NO_DOMAIN_SNAPSHOT, "no domain snapshot with matching name '%s'", name);
+        return fail_null(err, VIR_ERR_NO_DOMAIN_SNAPSHOT,
+                         "no domain snapshot with matching name '%s'", name);
     return snapshot;
 }
 
@@ -154,8 +155,8 @@ snapshot_tree_is_below(const SnapshotTree *tree, const char *name, const char *a
 GPtrArray *
 snapshot_tree_list(const SnapshotTree *tree, const char *name, bool only_direct)
 {
-    g_autoptr(GHashTable) children = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-                                                           (GDestroyNotify)g_ptr_array_unref);
+    g_autoptr(GHashTable) children =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
     g_autoptr(GPtrArray) open = g_ptr_array_new();
     GPtrArray *found = g_ptr_array_new();
     const char *root = name ? name : "";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The snapshots of one guest, as readers see them: immutable once published in the guest's view.
  *
- * A change copies the tree (the snapshots themselves are shared), changes the copy, and publishes that. A snapshot's
- * parent is a name; one whose parent is missing stands at the root. */
+ * A change copies the tree (the snapshots themselves are shared), changes the copy, and publishes
+ * that. A snapshot's parent is a name; one whose parent is missing stands at the root. */
 #pragma once
 
 #include <glib.h>
@@ -24,10 +24,12 @@ guint snapshot_tree_size(const SnapshotTree *tree);
 const DomainSnapshot *snapshot_tree_at(const SnapshotTree *tree, guint index);
 const DomainSnapshot *snapshot_tree_find(const SnapshotTree *tree, const char *name);
 /* The same; fails with VIR_ERR_NO_DOMAIN_SNAPSHOT. */
-const DomainSnapshot *snapshot_tree_require(const SnapshotTree *tree, const char *name, GError **err);
+const DomainSnapshot *snapshot_tree_require(const SnapshotTree *tree, const char *name,
+                                            GError **err);
 const char *snapshot_tree_current(const SnapshotTree *tree);
 /* The parent, if it exists. */
-const DomainSnapshot *snapshot_tree_parent(const SnapshotTree *tree, const DomainSnapshot *snapshot);
+const DomainSnapshot *snapshot_tree_parent(const SnapshotTree *tree,
+                                           const DomainSnapshot *snapshot);
 bool snapshot_tree_has_children(const SnapshotTree *tree, const char *name);
 /* Is @ancestor above @name (or @name itself)? */
 bool snapshot_tree_is_below(const SnapshotTree *tree, const char *name, const char *ancestor);

@@ -29,7 +29,7 @@ struct StorageDaemon {
     char *socket;
     int listen_fd;
     Qmp *qmp;
-    Json *top;  /* options of f0 */
+    Json *top; /* options of f0 */
     void (*on_event)(const char *event, void *data);
     void *data;
 };
@@ -39,8 +39,9 @@ file_node(const ImageLayer *layer, guint n)
 {
     g_autofree char *name = g_strdup_printf("p%u", n);
 
-    return json_pack("{s:s, s:s, s:s, s:b}", "driver", layer->is_block_device ? "host_device" : "file", "node-name", name,
-                     "filename", layer->path, "auto-read-only", 1);
+    return json_pack("{s:s, s:s, s:s, s:b}", "driver",
+                     layer->is_block_device ? "host_device" : "file", "node-name", name, "filename",
+                     layer->path, "auto-read-only", 1);
 }
 
 static Json *
@@ -49,8 +50,8 @@ format_node(const ImageLayer *layer, guint n, bool is_last)
     g_autofree char *name = g_strdup_printf("f%u", n);
     g_autofree char *file = g_strdup_printf("p%u", n);
     g_autofree char *below = g_strdup_printf("f%u", n + 1);
-    Json *node = json_pack("{s:s, s:s, s:s, s:b}", "driver", image_format_to_string(layer->format), "node-name", name,
-                           "file", file, "read-only", n > 0);
+    Json *node = json_pack("{s:s, s:s, s:s, s:b}", "driver", image_format_to_string(layer->format),
+                           "node-name", name, "file", file, "read-only", n > 0);
 
     if (layer->format != IMAGE_FORMAT_RAW && layer->format != IMAGE_FORMAT_LUKS)
         json_object_set_new(node, "backing", is_last ? json_null() : json_string(below));
@@ -86,20 +87,22 @@ check_chain(const ImageChain *chain, GError **err)
     for (guint i = 0; i < chain->layers->len; i++) {
         const ImageLayer *layer = chain->layers->pdata[i];
         if (!layer->path)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "image '%s' is no local file", layer->name);
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "image '%s' is no local file",
+                        layer->name);
     }
     return true;
 }
 
 StorageDaemon *
-storage_daemon_spawn(Guest *guest, const ImageChain *chain, void (*on_event)(const char *event, void *data), void *data,
-                     GError **err)
+storage_daemon_spawn(Guest *guest, const ImageChain *chain,
+                     void (*on_event)(const char *event, void *data), void *data, GError **err)
 {
     g_autoptr(StorageDaemon) daemon = g_new0(StorageDaemon, 1);
     g_autofree char *path = command_find(PROGRAM);
     g_autofree char *log_path = emulator_log_path(guest);
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-    const char *const env[] = { "LC_ALL=C", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+    const char *const env[] = {
+        "LC_ALL=C", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
     char uuid[UUID_TEXT];
     auto_fd int log_fd = -1;
 
@@ -122,14 +125,20 @@ storage_daemon_spawn(Guest *guest, const ImageChain *chain, void (*on_event)(con
 
     g_ptr_array_add(argv, g_strdup(path));
     g_ptr_array_add(argv, g_strdup("--chardev"));
-    g_ptr_array_add(argv, g_strdup_printf("socket,id=q,fd=%d,server=on,wait=off", daemon->listen_fd));
+    g_ptr_array_add(argv,
+                    g_strdup_printf("socket,id=q,fd=%d,server=on,wait=off", daemon->listen_fd));
     g_ptr_array_add(argv, g_strdup("--monitor"));
     g_ptr_array_add(argv, g_strdup("chardev=q"));
     add_chain(argv, chain);
     g_ptr_array_add(argv, NULL);
     daemon->top = format_node(chain->layers->pdata[0], 0, chain->layers->len == 1);
-    daemon->stub = stub_spawn(&(StubSpec){ .path = path, .argv = (const char *const *)argv->pdata, .env = env,
-                                           .keep_fds = &daemon->listen_fd, .n_keep_fds = 1, .log_fd = log_fd }, err);
+    daemon->stub = stub_spawn(&(StubSpec){.path = path,
+                                          .argv = (const char *const *)argv->pdata,
+                                          .env = env,
+                                          .keep_fds = &daemon->listen_fd,
+                                          .n_keep_fds = 1,
+                                          .log_fd = log_fd},
+                              err);
     if (!daemon->stub)
         return NULL;
     daemon->process = daemon->stub->id;
@@ -176,12 +185,14 @@ storage_daemon_run(StorageDaemon *daemon, GError **err)
     if (fd < 0 || !stub_release(daemon->stub, err))
         return false;
     daemon->pidfd = stub_steal_pidfd(daemon->stub);
-    fd_close(&daemon->listen_fd); /* from here on it alone listens: if it ends, the connection breaks */
+    fd_close(
+        &daemon->listen_fd); /* from here on it alone listens: if it ends, the connection breaks */
     daemon->qmp = qmp_new(fd_steal(&fd), &config, err);
     if (!daemon->qmp)
         return false;
     if (!qmp_handshake(daemon->qmp, START_TIMEOUT_MS, err)) {
-        g_prefix_error(err, "%s (its reason is in the log of domain %s): ", PROGRAM, daemon->guest->name);
+        g_prefix_error(err, "%s (its reason is in the log of domain %s): ", PROGRAM,
+                       daemon->guest->name);
         return false;
     }
     return true;
@@ -191,7 +202,8 @@ storage_daemon_run(StorageDaemon *daemon, GError **err)
 bool
 storage_daemon_flush_top(StorageDaemon *daemon, GError **err)
 {
-    return qmp_run(daemon->qmp, "blockdev-reopen", json_pack("{s:[O]}", "options", daemon->top), err);
+    return qmp_run(daemon->qmp, "blockdev-reopen", json_pack("{s:[O]}", "options", daemon->top),
+                   err);
 }
 
 Qmp *

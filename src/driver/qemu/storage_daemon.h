@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* qemu-storage-daemon over one chain of images that no guest has open: the same block jobs as in an emulator, with the
- * same progress, cancellation and repetition after a crash. Node f0 is the top of the chain, f1 the image below, ... */
+/* qemu-storage-daemon over one chain of images that no guest has open: the same block jobs as in an
+ * emulator, with the same progress, cancellation and repetition after a crash. Node f0 is the top
+ * of the chain, f1 the image below, ... */
 #pragma once
 
 #include <glib.h>
@@ -13,10 +14,11 @@
 
 typedef struct StorageDaemon StorageDaemon;
 
-/* A stub that waits: its identity is known, nothing runs. @on_event is called on the guest's strand, with NULL when the
- * daemon has gone. */
-StorageDaemon *storage_daemon_spawn(Guest *guest, const ImageChain *chain, void (*on_event)(const char *event, void *data),
-                                    void *data, GError **err);
+/* A stub that waits: its identity is known, nothing runs. @on_event is called on the guest's
+ * strand, with NULL when the daemon has gone. */
+StorageDaemon *storage_daemon_spawn(Guest *guest, const ImageChain *chain,
+                                    void (*on_event)(const char *event, void *data), void *data,
+                                    GError **err);
 const ProcessId *storage_daemon_process(const StorageDaemon *daemon);
 bool storage_daemon_run(StorageDaemon *daemon, GError **err);
 Qmp *storage_daemon_qmp(StorageDaemon *daemon);
