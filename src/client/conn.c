@@ -2,7 +2,10 @@
 /* See conn.h: life and error state of a connection. */
 #include "client/conn.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "gen/api-procs.h"
 
@@ -32,6 +35,17 @@ client_conn_end(ClientConn *conn)
     client_conn_free(conn);
 }
 
+/* It ends by itself when its input does; one that does not is asked to. */
+static void
+end_carrier(pid_t pid)
+{
+    if (pid <= 0)
+        return;
+    kill(pid, SIGTERM);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
 void
 client_conn_free(ClientConn *conn)
 {
@@ -39,6 +53,7 @@ client_conn_free(ClientConn *conn)
         link_close(conn->link);
         link_unref(conn->link);
     }
+    end_carrier(conn->carrier);
     client_subscriptions_free(conn->subscriptions);
     if (conn->close_free)
         conn->close_free(conn->close_data);

@@ -3,6 +3,8 @@
  * through it, events.c has its subscriptions. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "client/link.h"
 #include "client/object.h"
 #include "client/stub_runtime.h"
@@ -13,7 +15,8 @@ struct ClientConn {
     ClientObject object; /* first: KIND_CONNECT or KIND_ADM_CONNECT */
     Link *link;
     bool is_read_only;
-    bool is_unix;        /* the daemon is on this host */
+    bool is_private;     /* nobody else can listen on the way to the daemon */
+    pid_t carrier;       /* the program that reaches the daemon (ssh, ext); 0: none */
     bool strings_okay;   /* feature 9: strings among typed parameters */
     bool filters_events; /* feature 14: the daemon filters, with callback ids */
     bool notifies_close; /* feature 15 */

@@ -31,6 +31,9 @@ struct Subscriptions {
     GMutex
         change_lock; /* held through registering and deregistering with the daemon, so that the two do not cross */
     int next_id;
+    int n_opening; /* registrations under way */
+    GQueue
+        strays; /* of WireMessage: came while a registration was under way, for nobody known yet */
 };
 
 /* ---- subscribers and feeds ---- */
@@ -81,6 +84,7 @@ void
 client_subscriptions_free(Subscriptions *subscriptions)
 {
     g_ptr_array_unref(subscriptions->feeds);
+    g_queue_clear_full(&subscriptions->strays, (GDestroyNotify)wire_message_free);
     g_mutex_clear(&subscriptions->lock);
     g_mutex_clear(&subscriptions->change_lock);
     g_free(subscriptions);
@@ -237,27 +241,48 @@ deregister_remote(ClientConn *conn, const ApiEvent *event, int remote_id, GError
 
 /* ---- subscribe and unsubscribe ---- */
 
-/* The feed must be known before the daemon may send: its first message may follow the reply at once. */
+/* The daemon may send a message right behind the reply that names the feed, and another thread may read it before the feed
+ * is in the list. Such a message waits among the strays, and is handed out again when the feed is there. */
+static void
+begin_opening(Subscriptions *subscriptions)
+{
+    g_mutex_lock(&subscriptions->lock);
+    subscriptions->n_opening++;
+    g_mutex_unlock(&subscriptions->lock);
+}
+
+static void
+end_opening(ClientConn *conn)
+{
+    Subscriptions *subscriptions = conn->subscriptions;
+    GQueue strays;
+
+    g_mutex_lock(&subscriptions->lock);
+    subscriptions->n_opening--;
+    strays = subscriptions->strays;
+    g_queue_init(&subscriptions->strays);
+    g_mutex_unlock(&subscriptions->lock);
+    link_give_back_events(conn->link, &strays);
+}
+
 static Feed *
 open_feed(ClientConn *conn, Subscriber *subscriber, GError **err)
 {
-    Subscriptions *subscriptions = conn->subscriptions;
-    Feed *feed = g_new0(Feed, 1);
     int remote_id = -1;
+    Feed *feed;
 
+    if (!register_remote(conn, subscriber, &remote_id, err))
+        return NULL;
+    feed = g_new0(Feed, 1);
     feed->event = subscriber->event;
     feed->object = subscriber->object;
     feed->monitor_event = g_strdup(subscriber->monitor_event);
     feed->monitor_flags = subscriber->monitor_flags;
     feed->subscribers = g_ptr_array_new_with_free_func(subscriber_unref);
-    if (!register_remote(conn, subscriber, &remote_id, err)) {
-        feed_free(feed);
-        return NULL;
-    }
     feed->remote_id = remote_id;
-    g_mutex_lock(&subscriptions->lock);
-    g_ptr_array_add(subscriptions->feeds, feed);
-    g_mutex_unlock(&subscriptions->lock);
+    g_mutex_lock(&conn->subscriptions->lock);
+    g_ptr_array_add(conn->subscriptions->feeds, feed);
+    g_mutex_unlock(&conn->subscriptions->lock);
     return feed;
 }
 
@@ -266,7 +291,8 @@ is_already_there(const Feed *feed, const Subscriber *subscriber)
 {
     for (guint i = 0; i < feed->subscribers->len; i++) {
         const Subscriber *other = feed->subscribers->pdata[i];
-        if (other->func == subscriber->func && other->opaque == subscriber->opaque)
+        if (other->is_classic == subscriber->is_classic && other->func == subscriber->func &&
+            (other->is_classic || other->opaque == subscriber->opaque))
             return true;
     }
     return false;
@@ -286,17 +312,19 @@ add_subscriber(ClientConn *conn, Subscriber *take_subscriber, GError **err)
              "is opened");
     } else {
         g_mutex_lock(&subscriptions->change_lock);
+        begin_opening(subscriptions);
         g_mutex_lock(&subscriptions->lock);
         feed = find_feed(subscriptions, subscriber);
         g_mutex_unlock(&subscriptions->lock);
         if (feed && is_already_there(feed, subscriber))
-            fail(err, VIR_ERR_INTERNAL_ERROR, "event callback already tracked");
+            error_set(err, VIR_FROM_NONE, VIR_ERR_INVALID_ARG, "event callback already tracked");
         else if (feed || (feed = open_feed(conn, subscriber, err))) {
             g_mutex_lock(&subscriptions->lock);
             id = subscriber->id = subscriptions->next_id++;
             g_ptr_array_add(feed->subscribers, g_steal_pointer(&subscriber));
             g_mutex_unlock(&subscriptions->lock);
         }
+        end_opening(conn);
         g_mutex_unlock(&subscriptions->change_lock);
     }
     if (subscriber) {
@@ -332,8 +360,8 @@ remove_subscriber(ClientConn *conn, ApiEventClass cls, int id, GError **err)
     }
     g_mutex_unlock(&subscriptions->lock);
     if (!subscriber)
-        is_good =
-            fail(err, VIR_ERR_INVALID_ARG, "could not find event callback %d for deletion", id);
+        is_good = error_set(err, VIR_FROM_NONE, VIR_ERR_INVALID_ARG,
+                            "event callback id %d not registered", id);
     else if (was_last)
         is_good = deregister_remote(conn, event, remote_id, err);
     g_mutex_unlock(&subscriptions->change_lock);
@@ -367,7 +395,7 @@ client_subscribe(ClientConn *conn, ApiEventClass cls, int event_id, void *object
 
     if (client_need(func, "cb", function, &err)) {
         if (!event)
-            fail(&err, VIR_ERR_INVALID_ARG, "eventID %d in %s is unknown", event_id, function);
+            client_fail_argument(&err, "eventID", function, "be a known event");
         else if (object && client_conn_of(client_object_conn(object)) != conn)
             fail(&err, VIR_ERR_INVALID_ARG, "objects of two connections were given to %s",
                  function);
@@ -422,8 +450,10 @@ is_for(const Feed *feed, const ApiEvent *event, bool is_legacy, int remote_id, c
     return !feed->object || uuid_equal(((ClientObject *)feed->object)->uuid, domain->uuid);
 }
 
+/* Who is to hear of @message; nobody while a registration is under way: *@is_stray. */
 static GPtrArray *
-collect(Subscriptions *subscriptions, const ApiEvent *event, bool is_legacy, const void *message)
+collect(Subscriptions *subscriptions, const ApiEvent *event, bool is_legacy, const void *message,
+        bool *is_stray)
 {
     GPtrArray *found = g_ptr_array_new_with_free_func(subscriber_unref);
     gint32 remote_id = 0;
@@ -437,6 +467,7 @@ collect(Subscriptions *subscriptions, const ApiEvent *event, bool is_legacy, con
         for (guint k = 0; k < feed->subscribers->len; k++)
             g_ptr_array_add(found, subscriber_ref(feed->subscribers->pdata[k]));
     }
+    *is_stray = found->len == 0 && subscriptions->n_opening > 0;
     g_mutex_unlock(&subscriptions->lock);
     return found;
 }
@@ -458,6 +489,33 @@ decode(const ApiEvent *event, bool is_legacy, const WireMessage *wire, GError **
     return NULL;
 }
 
+/* The driver behind the daemon lost its hypervisor: the same notice as for a lost daemon. */
+static void
+close_announced(ClientConn *conn, const WireMessage *wire)
+{
+    RemoteConnectEventConnectionClosedMsg message = {0};
+    gsize len;
+    const guchar *payload = wire_message_payload(wire, &len);
+
+    if (codec_decode(CODEC(RemoteConnectEventConnectionClosedMsg), payload, len, &message, NULL))
+        client_on_closed(conn, message.reason);
+}
+
+static void
+keep_stray(ClientConn *conn, WireMessage *take_wire)
+{
+    Subscriptions *subscriptions = conn->subscriptions;
+    GQueue again = G_QUEUE_INIT;
+
+    g_mutex_lock(&subscriptions->lock);
+    if (subscriptions->n_opening > 0)
+        g_queue_push_tail(&subscriptions->strays, take_wire);
+    else
+        g_queue_push_tail(&again, take_wire);
+    g_mutex_unlock(&subscriptions->lock);
+    link_give_back_events(conn->link, &again);
+}
+
 void
 client_on_event(void *owner, WireMessage *take_message)
 {
@@ -468,10 +526,14 @@ client_on_event(void *owner, WireMessage *take_message)
     guint32 version;
     const ApiProc *proc = api_proc_find(wire->header.program, wire->header.procedure, &version);
     const ApiEvent *event = proc ? api_event_of_proc(proc) : NULL;
-    bool is_legacy = event && event->legacy == proc;
+    bool is_legacy = event && event->legacy == proc, is_stray;
     void *message;
 
-    if (!event || event->cls == API_EVENT_CLASS_CLOSE) {
+    if (event && event->cls == API_EVENT_CLASS_CLOSE) {
+        close_announced(conn, wire);
+        return;
+    }
+    if (!event) {
         log_debug(LOG_CLIENT, "message %u/%d was dropped", wire->header.program,
                   wire->header.procedure);
         return;
@@ -481,10 +543,12 @@ client_on_event(void *owner, WireMessage *take_message)
         log_warning(LOG_CLIENT, "event %s was dropped: %s", event->name, err->message);
         return;
     }
-    subscribers = collect(conn->subscriptions, event, is_legacy, message);
+    subscribers = collect(conn->subscriptions, event, is_legacy, message, &is_stray);
     for (guint i = 0; i < subscribers->len; i++)
         client_event_call(conn, subscribers->pdata[i], message);
     codec_free_boxed(event->proc->args, message);
+    if (is_stray)
+        keep_stray(conn, g_steal_pointer(&wire));
 }
 
 /* ---- the end of the connection ---- */
@@ -510,6 +574,18 @@ client_on_closed(void *owner, int reason)
         free_func(data);
 }
 
+/* The daemon tells of hypervisors that go away, if it is asked to; a loss of the daemon itself needs no asking. */
+static bool
+watch_hypervisor(ClientConn *conn, bool on, GError **err)
+{
+    if (!conn->notifies_close)
+        return true;
+    return client_call(conn,
+                       on ? API_PROC(REMOTE_CONNECT_REGISTER_CLOSE_CALLBACK)
+                          : API_PROC(REMOTE_CONNECT_UNREGISTER_CLOSE_CALLBACK),
+                       NULL, NULL, err);
+}
+
 int
 client_set_close_callback(ClientConn *conn, virConnectCloseFunc func, void *data,
                           virFreeCallback free_func, const char *function)
@@ -530,6 +606,13 @@ client_set_close_callback(ClientConn *conn, virConnectCloseFunc func, void *data
         conn->close_free = free_func;
     }
     g_mutex_unlock(&conn->lock);
+    if (is_good && !watch_hypervisor(conn, true, &err)) {
+        is_good = false;
+        g_mutex_lock(&conn->lock);
+        conn->close_func = NULL;
+        conn->close_free = NULL;
+        g_mutex_unlock(&conn->lock);
+    }
     return is_good ? 0 : client_fail_int(conn, err);
 }
 
@@ -553,6 +636,9 @@ client_unset_close_callback(ClientConn *conn, virConnectCloseFunc func, const ch
     g_mutex_unlock(&conn->lock);
     if (free_func)
         free_func(data);
+    /* What the daemon says to this does not matter: nobody listens any more. */
+    if (is_good)
+        watch_hypervisor(conn, false, NULL);
     return is_good ? 0 : client_fail_int(conn, err);
 }
 
@@ -587,34 +673,37 @@ virConnectUnregisterCloseCallback(virConnectPtr public, virConnectCloseFunc cb)
     return conn ? client_unset_close_callback(conn, cb, __func__) : -1;
 }
 
-/* The oldest form: the callback itself is what it is found by. */
+/* The oldest form: the callback itself is what it is found by. With subscriptions->lock. */
+static Subscriber *
+find_classic(Subscriptions *subscriptions, virConnectDomainEventCallback cb)
+{
+    for (guint i = 0; i < subscriptions->feeds->len; i++) {
+        Feed *feed = subscriptions->feeds->pdata[i];
+        for (guint k = 0; k < feed->subscribers->len; k++) {
+            Subscriber *subscriber = feed->subscribers->pdata[k];
+            if (subscriber->is_classic && subscriber->func == (EventFunc)cb)
+                return subscriber;
+        }
+    }
+    return NULL;
+}
+
 int
 virConnectDomainEventRegister(virConnectPtr public, virConnectDomainEventCallback cb, void *opaque,
                               virFreeCallback freecb)
 {
     ClientConn *conn = client_enter_connect(public, __func__);
-    int id, count = 0;
+    g_autoptr(GError) err = NULL;
+    const ApiEvent *event = api_event_find(API_EVENT_CLASS_DOMAIN, VIR_DOMAIN_EVENT_ID_LIFECYCLE);
+    Subscriber *subscriber;
 
     if (!conn)
         return -1;
-    id = client_subscribe(conn, API_EVENT_CLASS_DOMAIN, VIR_DOMAIN_EVENT_ID_LIFECYCLE, NULL,
-                          (EventFunc)cb, opaque, freecb, __func__);
-    if (id < 0)
-        return -1;
-    /* The result is the number of callbacks of this form. */
-    Subscriptions *subscriptions = conn->subscriptions;
-    g_mutex_lock(&subscriptions->lock);
-    for (guint i = 0; i < subscriptions->feeds->len; i++) {
-        Feed *feed = subscriptions->feeds->pdata[i];
-        for (guint k = 0; k < feed->subscribers->len; k++) {
-            Subscriber *subscriber = feed->subscribers->pdata[k];
-            subscriber->is_classic |=
-                subscriber->id == id && feed->event->cls == API_EVENT_CLASS_DOMAIN;
-            count += subscriber->is_classic;
-        }
-    }
-    g_mutex_unlock(&subscriptions->lock);
-    return count;
+    if (!client_need(cb, "cb", __func__, &err))
+        return client_fail_int(conn, err);
+    subscriber = new_subscriber(event, NULL, (EventFunc)cb, opaque, freecb);
+    subscriber->is_classic = true;
+    return add_subscriber(conn, subscriber, &err) >= 0 ? 0 : client_fail_int(conn, err);
 }
 
 int
@@ -622,30 +711,21 @@ virConnectDomainEventDeregister(virConnectPtr public, virConnectDomainEventCallb
 {
     ClientConn *conn = client_enter_connect(public, __func__);
     g_autoptr(GError) err = NULL;
-    int id = -1, count = 0;
+    Subscriber *subscriber;
+    int id;
 
     if (!conn)
         return -1;
-    Subscriptions *subscriptions = conn->subscriptions;
-    g_mutex_lock(&subscriptions->lock);
-    for (guint i = 0; i < subscriptions->feeds->len; i++) {
-        Feed *feed = subscriptions->feeds->pdata[i];
-        for (guint k = 0; k < feed->subscribers->len; k++) {
-            Subscriber *subscriber = feed->subscribers->pdata[k];
-            count += subscriber->is_classic;
-            if (subscriber->is_classic && id < 0 && subscriber->func == (EventFunc)cb)
-                id = subscriber->id;
-        }
-    }
-    g_mutex_unlock(&subscriptions->lock);
-    if (id < 0) {
-        fail(&err, VIR_ERR_INVALID_ARG, "could not find event callback %p for deletion",
-             (void *)cb);
-        return client_fail_int(conn, err);
-    }
-    if (!remove_subscriber(conn, API_EVENT_CLASS_DOMAIN, id, &err))
-        return client_fail_int(conn, err);
-    return count - 1;
+    g_mutex_lock(&conn->subscriptions->lock);
+    subscriber = find_classic(conn->subscriptions, cb);
+    id = subscriber ? subscriber->id : -1;
+    g_mutex_unlock(&conn->subscriptions->lock);
+    if (id < 0)
+        error_set(&err, VIR_FROM_NONE, VIR_ERR_INVALID_ARG,
+                  "event callback function %p not registered", (void *)cb);
+    return id >= 0 && remove_subscriber(conn, API_EVENT_CLASS_DOMAIN, id, &err)
+               ? 0
+               : client_fail_int(conn, err);
 }
 
 /* @Object: the optional object that narrows the events; checked before its connection is looked at. */

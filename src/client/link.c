@@ -331,6 +331,19 @@ link_unlock(Link *link)
     g_mutex_unlock(&link->lock);
 }
 
+void
+link_give_back_events(Link *link, GQueue *take_events)
+{
+    WireMessage *message;
+
+    if (take_events->length == 0)
+        return;
+    g_mutex_lock(&link->lock);
+    while ((message = g_queue_pop_tail(take_events)))
+        g_queue_push_head(&link->events, message);
+    link_unlock(link);
+}
+
 /* Hand out events, stream callbacks and the close notice, in the event loop's thread. */
 static void
 deliver(Link *link)

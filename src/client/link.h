@@ -61,6 +61,9 @@ bool link_post(Link *link, WireMessage *take_message, GError **err);
 /* Queue without waiting for the last byte; used when the connection is about to be closed. */
 void link_post_last(Link *link, WireMessage *take_message);
 
+/* Events that the owner could not use yet, to be delivered again before later ones. Empties @events. */
+void link_give_back_events(Link *link, GQueue *take_events);
+
 /* Keepalive: ping after @interval seconds of silence, give up after @count unanswered. interval <= 0: off. */
 bool link_set_keepalive(Link *link, int interval, unsigned int count, GError **err);
 

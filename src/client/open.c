@@ -91,23 +91,48 @@ connect_target(const ClientTarget *target, GError **err)
     bool is_absent =
         first && (error_detail(first)->int1 == ENOENT || error_detail(first)->int1 == ECONNREFUSED);
 
-    if (fd < 0 && is_absent && target->may_spawn && g_strcmp0(autostart, "0") != 0 &&
-        geteuid() != 0)
+    if (fd < 0 && is_absent && target->may_spawn && g_strcmp0(autostart, "0") != 0)
         return spawn_daemon(err) ? connect_once(target->socket_path, err) : -1;
     if (fd < 0)
         g_propagate_error(err, g_steal_pointer(&first));
     return fd;
 }
 
+/* Run the program that reaches the daemon; the result is our end of its input and output. */
+static int
+spawn_carrier(char **argv, pid_t *pid, GError **err)
+{
+    posix_spawn_file_actions_t actions;
+    int ends[2], error;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        fail_errno(err, "open", "a socket pair");
+        return -1;
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    error = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (!error)
+        return ends[0];
+    close(ends[0]);
+    errno = error;
+    fail_errno(err, "run", argv[0]);
+    return -1;
+}
+
 static bool
 attach_link(ClientConn *conn, const ClientTarget *target, GError **err)
 {
-    int fd = connect_target(target, err);
+    int fd = target->command ? spawn_carrier(target->command, &conn->carrier, err)
+                             : connect_target(target, err);
 
     if (fd < 0)
         return false;
-    conn->is_unix = true;
-    conn->link = link_new(wire_transport_new_socket(fd, true), &owner_class, conn);
+    conn->is_private = target->is_private;
+    conn->link = link_new(wire_transport_new_socket(fd, !target->command), &owner_class, conn);
     link_watch(conn->link);
     return true;
 }
@@ -261,8 +286,8 @@ open_connection(const char *uri, unsigned int flags)
     conn = client_conn_new(KIND_CONNECT);
     conn->is_read_only = flags & VIR_CONNECT_RO;
     if (flags & ~(VIR_CONNECT_RO | VIR_CONNECT_NO_ALIASES))
-        fail(&err, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function virConnectOpenAuth",
-             flags);
+        error_set(&err, VIR_FROM_NONE, VIR_ERR_INVALID_ARG,
+                  "unsupported flags (0x%x) in function virConnectOpenAuth", flags);
     else if (client_target_resolve(uri, conn->is_read_only, !(flags & VIR_CONNECT_NO_ALIASES),
                                    &target, &err) &&
              attach_link(conn, &target, &err) && log_in(conn, &err) &&
@@ -372,7 +397,7 @@ virConnectIsSecure(virConnectPtr public)
         return -1;
     if (!client_call(conn, API_PROC(REMOTE_CONNECT_IS_SECURE), NULL, &ret, &err))
         return client_fail_int(conn, err);
-    return ret.secure && conn->is_unix;
+    return ret.secure && conn->is_private;
 }
 
 int

@@ -55,6 +55,24 @@ client_reset_error(void)
         virResetError(error);
 }
 
+/* Upstream's form of an error's parts: the text of the code, and what stands at its %s. */
+static void
+split_message(virErrorPtr error)
+{
+    g_autofree char *format = error_message(error->code, "%s");
+    const char *hole = strstr(format, "%s");
+    gsize before = hole ? (gsize)(hole - format) : 0, after = hole ? strlen(hole + 2) : 0;
+    gsize len = strlen(error->message);
+
+    if (hole && len >= before + after && strncmp(error->message, format, before) == 0 &&
+        g_str_equal(error->message + len - after, hole + 2)) {
+        error->str1 = g_strdup(format);
+        error->str2 = g_strndup(error->message + before, len - before - after);
+    } else {
+        error->str1 = g_strdup(error->message);
+    }
+}
+
 void
 client_error_fill(virErrorPtr to, const GError *err, virConnectPtr conn)
 {
@@ -64,8 +82,12 @@ client_error_fill(virErrorPtr to, const GError *err, virConnectPtr conn)
     to->domain = detail->domain;
     to->level = detail->level;
     to->message = g_strdup(err ? err->message : "An error occurred, but the cause is unknown");
-    to->str1 = g_strdup(detail->str1 ? detail->str1 : to->message);
-    to->str2 = g_strdup(detail->str2);
+    if (detail->str1) {
+        to->str1 = g_strdup(detail->str1);
+        to->str2 = g_strdup(detail->str2);
+    } else {
+        split_message(to);
+    }
     to->str3 = g_strdup(detail->str3);
     to->int1 = detail->int1;
     to->int2 = detail->int2;

@@ -68,7 +68,7 @@ client_stream_detach(virStreamPtr stream)
 
 /* A reference to what carries the stream; NULL with @err when no call opened it. */
 static LinkStream *
-take_link(virStreamPtr stream, GError **err)
+take_link(virStreamPtr stream, const char *function, GError **err)
 {
     LinkStream *link;
 
@@ -76,7 +76,7 @@ take_link(virStreamPtr stream, GError **err)
     link = stream->link ? link_stream_ref(stream->link) : NULL;
     g_mutex_unlock(&stream->lock);
     if (!link)
-        fail(err, VIR_ERR_NO_SUPPORT, "virStream: no call has opened the stream");
+        fail(err, VIR_ERR_NO_SUPPORT, "%s", function);
     return link;
 }
 
@@ -101,7 +101,7 @@ stream_recv(virStreamPtr stream, char *data, size_t nbytes, unsigned int flags,
 
     if (!conn)
         return -1;
-    if (!client_need(data, "data", function, &err) || !(link = take_link(stream, &err)))
+    if (!client_need(data, "data", function, &err) || !(link = take_link(stream, function, &err)))
         return client_fail_int(conn, err);
     if (flags & ~VIR_STREAM_RECV_STOP_AT_HOLE) {
         fail(&err, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s", flags, function);
@@ -143,7 +143,7 @@ virStreamSend(virStreamPtr stream, const char *data, size_t nbytes)
 
     if (!conn)
         return -1;
-    if (!client_need(data, "data", __func__, &err) || !(link = take_link(stream, &err)))
+    if (!client_need(data, "data", __func__, &err) || !(link = take_link(stream, __func__, &err)))
         return client_fail_int(conn, err);
     /* An empty packet would end the stream. */
     if (n == 0)
@@ -168,7 +168,7 @@ virStreamSendHole(virStreamPtr stream, long long length, unsigned int flags)
     if (!conn)
         return -1;
     if (!client_need_nonnegative(length, "length", __func__, &err) ||
-        !(link = take_link(stream, &err)) ||
+        !(link = take_link(stream, __func__, &err)) ||
         link_stream_send_hole(link, length, flags, &err) != LINK_STREAM_DATA)
         return client_fail_int(conn, err);
     return 0;
@@ -184,7 +184,8 @@ virStreamRecvHole(virStreamPtr stream, long long *length, unsigned int flags)
 
     if (!conn)
         return -1;
-    if (!client_need(length, "length", __func__, &err) || !(link = take_link(stream, &err)) ||
+    if (!client_need(length, "length", __func__, &err) ||
+        !(link = take_link(stream, __func__, &err)) ||
         link_stream_receive_hole(link, &hole, &err) == LINK_STREAM_FAILED)
         return client_fail_int(conn, err);
     *length = hole;
@@ -200,7 +201,7 @@ stream_end(virStreamPtr stream, WireStatus status, const char *function)
 
     if (!conn)
         return -1;
-    if (!(link = take_link(stream, &err)) || !link_stream_end(link, status, &err))
+    if (!(link = take_link(stream, function, &err)) || !link_stream_end(link, status, &err))
         return client_fail_int(conn, err);
     return 0;
 }
@@ -419,7 +420,7 @@ virStreamEventAddCallback(virStreamPtr stream, int events, virStreamEventCallbac
 
     if (!conn)
         return -1;
-    if (!client_need(cb, "cb", __func__, &err) || !(link = take_link(stream, &err)))
+    if (!client_need(cb, "cb", __func__, &err) || !(link = take_link(stream, __func__, &err)))
         return client_fail_int(conn, err);
     callback = g_new0(Callback, 1);
     *callback = (Callback){client_object_ref(stream), cb, opaque, ff};
@@ -439,7 +440,8 @@ virStreamEventUpdateCallback(virStreamPtr stream, int events)
 
     if (!conn)
         return -1;
-    if (!(link = take_link(stream, &err)) || !link_stream_update_callback(link, events, &err))
+    if (!(link = take_link(stream, __func__, &err)) ||
+        !link_stream_update_callback(link, events, &err))
         return client_fail_int(conn, err);
     return 0;
 }
@@ -453,7 +455,7 @@ virStreamEventRemoveCallback(virStreamPtr stream)
 
     if (!conn)
         return -1;
-    if (!(link = take_link(stream, &err)) || !link_stream_remove_callback(link, &err))
+    if (!(link = take_link(stream, __func__, &err)) || !link_stream_remove_callback(link, &err))
         return client_fail_int(conn, err);
     return 0;
 }

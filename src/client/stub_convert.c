@@ -280,7 +280,7 @@ bool
 stub_parse_uuid(const char *text, guchar uuid[16], const char *function, GError **err)
 {
     if (!uuid_parse(text, uuid))
-        return fail(err, VIR_ERR_INVALID_ARG, "uuidstr in %s must be a valid UUID", function);
+        return client_fail_argument(err, "uuidstr", function, "be a valid UUID");
     return true;
 }
 

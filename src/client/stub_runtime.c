@@ -98,11 +98,59 @@ client_need_stream(ClientConn *conn, virStreamPtr stream, const char *function, 
     return need_object(conn, stream, KIND_STREAM, function, err);
 }
 
+/* The VIR_FROM_* that a public function's own complaints belong to: the first word of the table in its name. */
+static int
+function_domain(const char *function)
+{
+    static const struct {
+        const char *word;
+        int domain;
+    } table[] = {
+        {"virAdm", VIR_FROM_ADMIN},
+        {"virStream", VIR_FROM_STREAMS},
+        {"Snapshot", VIR_FROM_DOMAIN_SNAPSHOT},
+        {"Checkpoint", VIR_FROM_DOMAIN_CHECKPOINT},
+        {"virDomain", VIR_FROM_DOMAIN},
+        {"NWFilter", VIR_FROM_NWFILTER},
+        {"NodeDevice", VIR_FROM_NODEDEV},
+        {"virNodeNumOfDevices", VIR_FROM_NODEDEV},
+        {"virNodeListDevices", VIR_FROM_NODEDEV},
+        {"Storage", VIR_FROM_STORAGE},
+        {"Secret", VIR_FROM_SECRET},
+        {"Network", VIR_FROM_NETWORK},
+        {"Interface", VIR_FROM_INTERFACE},
+        {"virConnect", VIR_FROM_DOMAIN},
+        {"virNode", VIR_FROM_DOMAIN},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(table); i++) {
+        if (strstr(function, table[i].word))
+            return table[i].domain;
+    }
+    return VIR_FROM_NONE;
+}
+
+bool
+client_fail_argument(GError **err, const char *name, const char *function, const char *rule)
+{
+    g_autofree char *message = g_strdup_printf("%s in %s must %s", name, function, rule);
+    GError *error =
+        error_new_literal(function_domain(function), VIR_ERR_INVALID_ARG, VIR_ERR_ERROR, message);
+    ErrorDetail *detail = error_detail_edit(error);
+
+    detail->str1 = g_strdup(function);
+    detail->str2 = g_strdup(name);
+    detail->int1 = detail->int2 = 0;
+    g_propagate_error(err, error);
+    return false;
+}
+
 bool
 client_writable(ClientConn *conn, const char *function, GError **err)
 {
     return !conn->is_read_only ||
-           fail(err, VIR_ERR_OPERATION_DENIED, "read only access prevents %s", function);
+           error_set(err, function_domain(function), VIR_ERR_OPERATION_DENIED,
+                     "read only access prevents %s", function);
 }
 
 void
@@ -119,21 +167,19 @@ client_fail(ClientConn *conn, const GError *err)
 bool
 client_need(const void *value, const char *name, const char *function, GError **err)
 {
-    return value || fail(err, VIR_ERR_INVALID_ARG, "%s in %s must not be NULL", name, function);
+    return value || client_fail_argument(err, name, function, "not be NULL");
 }
 
 bool
 client_need_nonnegative(long long value, const char *name, const char *function, GError **err)
 {
-    return value >= 0 ||
-           fail(err, VIR_ERR_INVALID_ARG, "%s in %s must be zero or greater", name, function);
+    return value >= 0 || client_fail_argument(err, name, function, "be zero or greater");
 }
 
 bool
 client_need_positive(long long value, const char *name, const char *function, GError **err)
 {
-    return value > 0 ||
-           fail(err, VIR_ERR_INVALID_ARG, "%s in %s must be greater than zero", name, function);
+    return value > 0 || client_fail_argument(err, name, function, "be greater than zero");
 }
 
 bool

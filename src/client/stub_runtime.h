@@ -80,6 +80,8 @@ client_fail_zero(ClientConn *conn, const GError *err)
 
 /* -- checks of arguments: VIR_ERR_INVALID_ARG ----------------------------------------------------- */
 
+/* "NAME in FUNCTION must RULE"; always false */
+bool client_fail_argument(GError **err, const char *name, const char *function, const char *rule);
 /* "NAME in FUNCTION must not be NULL" */
 bool client_need(const void *value, const char *name, const char *function, GError **err);
 /* "NAME in FUNCTION must be zero or greater" */

@@ -110,7 +110,7 @@ append_param(virTypedParameterPtr *params, int *nparams, int *maxparams, const c
         return fail_null(err, VIR_ERR_INVALID_ARG,
                          "a parameter was added without a name or an array");
     if (strlen(name) >= VIR_TYPED_PARAM_FIELD_LENGTH)
-        return fail_null(err, VIR_ERR_INVALID_ARG, "parameter name '%s' is longer than %d bytes",
+        return fail_null(err, VIR_ERR_INTERNAL_ERROR, "parameter name '%s' is longer than %d bytes",
                          name, VIR_TYPED_PARAM_FIELD_LENGTH - 1);
     if (*nparams >= *maxparams) {
         int wanted = *nparams + 1 + *nparams / 2;

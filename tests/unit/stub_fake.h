@@ -149,6 +149,12 @@ client_fail(ClientConn *conn, const GError *err)
 }
 
 bool
+client_fail_argument(GError **err, const char *name, const char *function, const char *rule)
+{
+    return fail(err, VIR_ERR_INVALID_ARG, "%s in %s must %s", name, function, rule);
+}
+
+bool
 client_need(const void *value, const char *name, const char *function, GError **err)
 {
     return value ? true
