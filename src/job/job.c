@@ -28,6 +28,8 @@ struct Job {
     Strand *strand;
     JobDone done;
     void *done_data;
+    void (*answer)(Job *job, void *data);
+    void *answer_data;
     gint64 done_bytes, total_bytes, started_ms; /* written on the strand, read anywhere */
 };
 
@@ -329,6 +331,8 @@ run_all(Job *job)
 
         if (state != JOB_RUNNING)
             return job->state = state;
+        if (current_step(job)->answers && job->answer)
+            g_steal_pointer (&job->answer)(job, job->answer_data);
         job->step++;
     }
     return end(job, JOB_DONE);
@@ -411,6 +415,13 @@ job_start(Job *job, Strand *strand, JobDone done, void *data)
         advance_on_strand(job_ref(job));
     else
         job_wake(job);
+}
+
+void
+job_on_answer(Job *job, void (*func)(Job *job, void *data), void *data)
+{
+    job->answer = func;
+    job->answer_data = data;
 }
 
 void

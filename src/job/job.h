@@ -18,8 +18,8 @@ typedef struct Job Job;
 
 typedef enum {
     STEP_DONE,
-    STEP_WAIT,   /* nothing is held; run is called again after job_wake */
-    STEP_FAILED, /* before the barrier: go back. After it: the job stays open and is tried again */
+    STEP_WAIT,    /* nothing is held; run is called again after job_wake */
+    STEP_FAILED,  /* before the barrier: go back. After it: the job stays open and is tried again */
     STEP_ABANDON, /* after the barrier: end with this error; what was done is whole */
 } StepResult;
 
@@ -28,6 +28,7 @@ typedef struct {
     StepResult (*run)(Job *job, GError **err);
     bool (*undo)(Job *job, GError **err);
     bool barrier; /* COMMIT is written when its run (may be NULL) is done */
+    bool answers; /* behind the barrier: once it is done, whoever asked for the job hears so */
 } JobStep;
 
 typedef enum { JOB_BACK, JOB_FORWARD, JOB_LATER } JobDirection;
@@ -79,6 +80,8 @@ JobState job_advance(Job *job);
 /* The same through @strand, and again whenever it is woken; @done is called on the strand when it
  * has ended or is stuck. */
 void job_start(Job *job, Strand *strand, JobDone done, void *data);
+/* Called when the step that `answers` is done, on the strand, before the steps behind it. */
+void job_on_answer(Job *job, void (*func)(Job *job, void *data), void *data);
 /* Look again; any thread. */
 void job_wake(Job *job);
 /* Ask it to stop: before the barrier it goes back, after it the step decides. Any thread. */

@@ -127,6 +127,17 @@ job_ended(Job *job, const GError *error, void *data)
     g_free(running);
 }
 
+/* What the client asked for is decided and to be seen; only files are still written. */
+static void
+answer_early(Job *job, void *data)
+{
+    Running *running = data;
+    Call *call = g_steal_pointer(&running->call);
+
+    if (call && (!running->answer || running->answer(call, job)))
+        call_finish(call, NULL);
+}
+
 static void
 start_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer)
 {
@@ -139,6 +150,7 @@ start_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer)
     driver_host_hold((DriverHost *)guest->qemu->host);
     if (call && !call->is_deferred)
         call_defer(call);
+    job_on_answer(take_job, answer_early, running);
     job_start(take_job, guest->strand, job_ended, running);
     if (guest->job == take_job)
         publish(guest);

@@ -25,6 +25,7 @@ create_plan_free(CreatePlan *plan)
     g_free(plan->name);
     g_free(plan->text);
     memory_save_free(plan->memory);
+    snapshot_tree_unref(plan->before);
     g_free(plan);
 }
 
@@ -222,46 +223,58 @@ put_on_overlays(Domain *machine, const GPtrArray *overlays)
     }
 }
 
-static bool
-install_machines(Guest *guest, const CreatePlan *plan, GError **err)
+static void
+adopt_machines(Guest *guest, const CreatePlan *plan)
 {
     if (guest_live(guest) && plan->is_live) {
         Domain *live = domain_copy(guest_live(guest));
 
         put_on_overlays(live, plan->overlays);
         guest_set_live(guest, live);
-        if (!guest_save_status(guest, err))
-            return false;
     }
     if (guest_config(guest)) {
         Domain *config = domain_copy(guest_config(guest));
 
         put_on_overlays(config, plan->overlays);
         guest_set_config(guest, config);
-        if (guest->is_persistent && !guest_save_config(guest, err))
-            return false;
     }
-    return true;
 }
 
 static bool
-install_metadata(Guest *guest, const CreatePlan *plan, GError **err)
+adopt_snapshot(Guest *guest, CreatePlan *plan, GError **err)
 {
-    g_autoptr(SnapshotTree) tree = NULL;
     DomainSnapshot *snapshot;
+    SnapshotTree *tree;
 
     if (!plan->text)
         return true;
     snapshot = snapshot_from_file_text(plan->text, NULL, err);
     if (!snapshot)
         return false;
+    snapshot_tree_unref(plan->before);
+    plan->before = snapshot_tree_ref(guest->snapshots);
     tree = snapshot_tree_copy(guest->snapshots);
+    snapshot_tree_set_current(tree, snapshot->name);
     snapshot_tree_put(tree, snapshot);
-    snapshot_tree_set_current(tree, plan->name);
-    if (!snapshot_store_update(guest->qemu, guest->name, guest->snapshots, tree, err))
-        return false;
-    guest_set_snapshots(guest, g_steal_pointer(&tree));
+    guest_set_snapshots(guest, tree);
     return true;
+}
+
+/* What COMMIT decided is what readers see from here on; the files follow. */
+static StepResult
+adopt(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    CreatePlan *plan = job_plan(job);
+
+    if ((plan->memory && !memory_save_publish(job, plan->memory, err)) ||
+        !adopt_snapshot(guest, plan, err))
+        return STEP_FAILED;
+    adopt_machines(guest, plan);
+    if (!guest_publish(guest, err))
+        return STEP_FAILED;
+    log_info(LOG_QEMU, "%s: snapshot %s is taken", guest->name, plan->name);
+    return STEP_DONE;
 }
 
 static bool
@@ -286,14 +299,14 @@ static StepResult
 install(Job *job, GError **err)
 {
     Guest *guest = job_context(job);
-    CreatePlan *plan = job_plan(job);
+    const CreatePlan *plan = job_plan(job);
 
-    if ((plan->memory && !memory_save_publish(job, plan->memory, err)) ||
-        !job_fault(job, "records", err) || !record_images(job, guest, plan, err) ||
-        !job_fault(job, "metadata", err) || !install_metadata(guest, plan, err) ||
-        !job_fault(job, "machines", err) || !install_machines(guest, plan, err))
+    if (!record_images(job, guest, plan, err) || !job_fault(job, "metadata", err) ||
+        (plan->text &&
+         !snapshot_store_update(guest->qemu, guest->name, plan->before, guest->snapshots, err)) ||
+        !job_fault(job, "status", err) || (guest_live(guest) && !guest_save_status(guest, err)) ||
+        !job_fault(job, "config", err) || (guest->is_persistent && !guest_save_config(guest, err)))
         return STEP_FAILED;
-    log_info(LOG_QEMU, "%s: snapshot %s is taken", guest->name, plan->name);
     return STEP_DONE;
 }
 
@@ -361,8 +374,9 @@ static const JobStep steps[] = {
     {"memory", .run = save_memory, .undo = drop_memory},
     {"switch", .run = switch_disks},
     {"commit", .barrier = true},
+    {"adopt", .run = adopt},
+    {"resume", .run = resume, .answers = true},
     {"install", .run = install},
-    {"resume", .run = resume},
     {0},
 };
 
