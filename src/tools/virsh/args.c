@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From words to checked arguments. The rules are the ones scripts know: --name value, --name=value, words without a name fill
- * the positional options in order, -- ends the names, an ARGV option takes all that is left. */
+ * the options that take a value in their order, -- ends the names, an ARGV option takes all that is left. */
 #include "tools/virsh/args.h"
 
 #include <errno.h>
@@ -24,12 +24,31 @@ args_free(Args *args)
     g_free(args);
 }
 
+const void *
+args_detail(const Args *args)
+{
+    return args->command->detail;
+}
+
+const char *
+args_command(const Args *args)
+{
+    return args->command->name;
+}
+
+/* An alias gives the option it stands for, and the value it carries, if any. */
 static const Option *
-find_option(const Command *command, const char *name)
+find_option(const Command *command, const char *name, const char **value)
 {
     for (const Option *option = command->options; option && option->name; option++) {
-        if (g_str_equal(option->name, name))
+        if (!g_str_equal(option->name, name))
+            continue;
+        if (option->type != OPTION_ALIAS)
             return option;
+        const char *target = option->help + 2, *equals = strchr(target, '=');
+        g_autofree char *plain = equals ? g_strndup(target, equals - target) : g_strdup(target);
+        *value = equals ? equals + 1 : NULL;
+        return find_option(command, plain, value);
     }
     return NULL;
 }
@@ -39,7 +58,8 @@ static const Option *
 next_positional(const Args *args)
 {
     for (const Option *option = args->command->options; option && option->name; option++) {
-        if (!(option->flags & OPTION_POSITIONAL))
+        if (option->type == OPTION_FLAG || option->type == OPTION_ALIAS ||
+            option->flags & OPTION_NAMED)
             continue;
         if (option->type == OPTION_ARGV || !g_hash_table_contains(args->values, option->name))
             return option;
@@ -70,7 +90,8 @@ parse_named(Args *args, char **words, gsize n, gsize *at, char **why)
     const char *word = words[*at] + 2;
     const char *equals = strchr(word, '=');
     g_autofree char *name = equals ? g_strndup(word, equals - word) : g_strdup(word);
-    const Option *option = find_option(args->command, name);
+    const char *carried = NULL;
+    const Option *option = find_option(args->command, name, &carried);
 
     if (g_str_equal(name, "json") && args->command->flags & COMMAND_JSON && !equals) {
         g_hash_table_replace(args->values, g_strdup("json"), g_strdup(""));
@@ -86,9 +107,11 @@ parse_named(Args *args, char **words, gsize n, gsize *at, char **why)
             *why = g_strdup_printf("invalid '=' after option --%s", name);
             return false;
         }
-        g_hash_table_replace(args->values, g_strdup(name), g_strdup(""));
+        g_hash_table_replace(args->values, g_strdup(option->name), g_strdup(""));
         return true;
     }
+    if (carried)
+        return add_value(args, option, carried, why);
     if (equals)
         return add_value(args, option, equals + 1, why);
     if (*at + 1 >= n) {
@@ -109,7 +132,7 @@ check_required(const Args *args, char **why)
                          ? args->words->len > 0
                          : g_hash_table_contains(args->values, option->name);
         if (!given) {
-            *why = g_strdup_printf(option->flags & OPTION_POSITIONAL
+            *why = g_strdup_printf(!(option->flags & OPTION_NAMED)
                                        ? "command '%s' requires <%s> option"
                                        : "command '%s' requires --%s option",
                                    args->command->name, option->name);
@@ -174,8 +197,15 @@ args_words(const Args *args, const char *name, gsize *count)
     return (const char *const *)args->words->pdata;
 }
 
+static bool
+malformed(Shell *shell, const Args *args, const char *name)
+{
+    return shell_fail(shell, "Numeric value '%s' for <%s> option is malformed or out of range",
+                      args_text(args, name), name);
+}
+
 bool
-args_int(Shell *shell, const Args *args, const char *name, int *value)
+args_llong(Shell *shell, const Args *args, const char *name, long long *value)
 {
     const char *text = args_text(args, name);
     char *end;
@@ -183,71 +213,134 @@ args_int(Shell *shell, const Args *args, const char *name, int *value)
     if (!text)
         return true;
     errno = 0;
-    long parsed = strtol(text, &end, 10);
-    if (errno || !*text || *end || parsed < G_MININT || parsed > G_MAXINT)
-        return shell_fail(shell, "Numeric value '%s' for <%s> option is malformed or out of range",
-                          text, name);
+    long long parsed = strtoll(text, &end, 10);
+    if (errno || !*text || *end)
+        return malformed(shell, args, name);
     *value = parsed;
+    return true;
+}
+
+bool
+args_ullong(Shell *shell, const Args *args, const char *name, unsigned long long *value)
+{
+    const char *text = args_text(args, name);
+    char *end;
+
+    if (!text)
+        return true;
+    errno = 0;
+    unsigned long long parsed = strtoull(text, &end, 10);
+    if (errno || !*text || *end || strchr(text, '-'))
+        return malformed(shell, args, name);
+    *value = parsed;
+    return true;
+}
+
+bool
+args_int(Shell *shell, const Args *args, const char *name, int *value)
+{
+    long long wide = *value;
+
+    if (!args_llong(shell, args, name, &wide))
+        return false;
+    if (wide < G_MININT || wide > G_MAXINT)
+        return malformed(shell, args, name);
+    *value = wide;
     return true;
 }
 
 bool
 args_uint(Shell *shell, const Args *args, const char *name, unsigned int *value)
 {
-    int number = *value;
+    unsigned long long wide = *value;
 
-    if (!args_int(shell, args, name, &number))
+    if (!args_ullong(shell, args, name, &wide))
         return false;
-    if (number < 0)
-        return shell_fail(shell, "Numeric value '%s' for <%s> option is malformed or out of range",
-                          args_text(args, name), name);
-    *value = number;
+    if (wide > G_MAXUINT)
+        return malformed(shell, args, name);
+    *value = wide;
     return true;
 }
 
 bool
-args_kib(Shell *shell, const Args *args, const char *name, unsigned long long *value)
+args_bytes(Shell *shell, const Args *args, const char *name, unsigned long long scale,
+           unsigned long long *value)
 {
-    static const struct {
-        const char *suffix;
-        double bytes;
-    } units[] = {
-        {"", 1024.0},
-        {"b", 1},
-        {"byte", 1},
-        {"bytes", 1},
-        {"k", 1024.0},
-        {"kib", 1024.0},
-        {"kb", 1e3},
-        {"m", 1 << 20},
-        {"mib", 1 << 20},
-        {"mb", 1e6},
-        {"g", 1 << 30},
-        {"gib", 1 << 30},
-        {"gb", 1e9},
-        {"t", 1099511627776.0},
-        {"tib", 1099511627776.0},
-        {"tb", 1e12},
-    };
+    static const char letters[] = "kmgtpe";
     const char *text = args_text(args, name);
     char *end;
 
     if (!text)
         return true;
     errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (!errno && end != text && *text != '-') {
-        for (gsize i = 0; i < G_N_ELEMENTS(units); i++) {
-            double bytes = number * units[i].bytes;
-            if (g_ascii_strcasecmp(end, units[i].suffix) == 0 && bytes < 9.2e18) {
-                *value = (unsigned long long)(bytes + 1023) / 1024;
-                return true;
-            }
+    unsigned long long number = strtoull(text, &end, 10), unit = scale;
+    bool good = !errno && end != text && !strchr(text, '-');
+    if (*end && (g_ascii_strcasecmp(end, "b") == 0 || g_ascii_strcasecmp(end, "byte") == 0 ||
+                 g_ascii_strcasecmp(end, "bytes") == 0)) {
+        unit = 1;
+    } else if (*end) {
+        const char *letter = strchr(letters, g_ascii_tolower(*end));
+        bool decimal = g_ascii_strcasecmp(end + 1, "b") == 0;
+        good = good && letter && (!end[1] || decimal || g_ascii_strcasecmp(end + 1, "ib") == 0);
+        unit = 1;
+        for (gsize i = 0; good && i <= (gsize)(letter - letters); i++)
+            unit *= decimal ? 1000 : 1024;
+    }
+    if (!good || (number && unit > G_MAXUINT64 / number))
+        return shell_fail(shell,
+                          "Scaled numeric value '%s' for <%s> option is malformed or out of range",
+                          text, name);
+    *value = number * unit;
+    return true;
+}
+
+bool
+args_kib(Shell *shell, const Args *args, const char *name, unsigned long long *value)
+{
+    unsigned long long bytes = 0;
+
+    if (!args_bytes(shell, args, name, 1024, &bytes))
+        return false;
+    if (args_text(args, name))
+        *value = bytes / 1024 + (bytes % 1024 != 0);
+    return true;
+}
+
+bool
+args_need(Shell *shell, const Args *args, const char *a, const char *b)
+{
+    if (args_has(args, a) && !args_has(args, b))
+        return shell_fail(shell, "Option --%s is required by option --%s", b, a);
+    return true;
+}
+
+char *
+args_joined(const Args *args, const char *name)
+{
+    gsize count;
+    const char *const *words = args_words(args, name, &count);
+    GString *text = g_string_new(NULL);
+
+    for (gsize i = 0; i < count; i++)
+        g_string_append_printf(text, "%s%s", i ? " " : "", words[i]);
+    return g_string_free(text, FALSE);
+}
+
+bool
+args_word(Shell *shell, const Args *args, const char *name, const char *const *words, int *place)
+{
+    const char *text = args_text(args, name);
+    g_autofree char *known = NULL;
+
+    for (int i = 0; text && words[i]; i++) {
+        if (g_str_equal(words[i], text)) {
+            *place = i;
+            return true;
         }
     }
-    return shell_fail(shell,
-                      "Scaled numeric value '%s' for <%s> option is malformed or out of range",
-                      text, name);
+    known = g_strjoinv(", ", (char **)words);
+    return !text || shell_fail(shell, "Unknown value '%s' for <%s> option, expecting one of: %s",
+                               text, name, known);
 }
 
 bool
@@ -276,6 +369,37 @@ args_affect(Shell *shell, const Args *args, unsigned int *flags)
         return false;
     *flags |= args_has(args, "live") ? VIR_DOMAIN_AFFECT_LIVE : 0;
     *flags |= args_has(args, "config") ? VIR_DOMAIN_AFFECT_CONFIG : 0;
+    return true;
+}
+
+bool
+args_affect_persistent(Shell *shell, const Args *args, virDomainPtr domain, unsigned int *flags)
+{
+    if (!args_affect(shell, args, flags) || !args_exclude(shell, args, "persistent", "current"))
+        return false;
+    if (args_has(args, "persistent"))
+        *flags |= VIR_DOMAIN_AFFECT_CONFIG |
+                  (virDomainIsActive(domain) == 1 ? VIR_DOMAIN_AFFECT_LIVE : 0);
+    return true;
+}
+
+bool
+args_fds(Shell *shell, const Args *args, const char *name, int **fds, unsigned int *n)
+{
+    const char *text = args_text(args, name);
+    g_auto(GStrv) words = g_strsplit(text ? text : "", ",", -1);
+    g_autofree int *list = g_new0(int, g_strv_length(words));
+
+    *n = 0;
+    for (char **word = words; *word; word++) {
+        char *end;
+        errno = 0;
+        long fd = strtol(*word, &end, 10);
+        if (errno || !**word || *end || fd < 0 || fd > G_MAXINT)
+            return shell_fail(shell, "Unable to parse FD number '%s'", *word);
+        list[(*n)++] = fd;
+    }
+    *fds = g_steal_pointer(&list);
     return true;
 }
 

@@ -134,12 +134,11 @@ pump(Shell *shell, Console *console)
         virStreamEventAddCallback(console->stream, VIR_STREAM_EVENT_READABLE, on_stream, console,
                                   NULL) < 0)
         return false;
-    while (!console->done && virEventRunDefaultImpl() == 0 &&
-           virConnectIsAlive(shell_connection(shell)) == 1)
-        continue;
+    shell_run_loop(shell, &console->done);
     virEventRemoveHandle(console->stdin_watch);
     virStreamEventRemoveCallback(console->stream);
-    return console->done && !console->failed;
+    /* SIGTERM and SIGHUP end it as the escape character does: the terminal is put back first. */
+    return (console->done && !console->failed) || shell_was_interrupted();
 }
 
 bool

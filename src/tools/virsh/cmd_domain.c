@@ -1,172 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Commands that change a domain: define, start, stop, describe. What only looks is in cmd_monitor.c. */
+/* What a domain does: start, stop, pause. What it is is in cmd_define.c; what only looks in cmd_monitor.c. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/virsh/edit.h"
 #include "tools/virsh/groups.h"
 #include "tools/virsh/output.h"
+#include "tools/virsh/stream.h"
 
-/* ---- definition ---- */
-
-static bool
-cmd_define(Shell *shell, const Args *args)
-{
-    g_autofree char *xml = args_file(shell, args, "file");
-    g_autoptr(virDomain) domain = NULL;
-
-    if (!xml)
-        return false;
-    domain = virDomainDefineXMLFlags(shell_connection(shell), xml,
-                                     args_has(args, "validate") ? VIR_DOMAIN_DEFINE_VALIDATE : 0);
-    if (!domain)
-        return shell_fail(shell, "Failed to define domain from %s", args_text(args, "file"));
-    shell_note(shell, "Domain '%s' defined from %s\n\n", virDomainGetName(domain),
-               args_text(args, "file"));
-    return true;
-}
-
-static const Option define_options[] = {
-    FILE_ARGUMENT("file with the domain's XML"),
-    FLAG("validate", "check the XML against the schema"),
+static const Option active_domain[] = {
+    ACTIVE_DOMAIN,
     END_OF_OPTIONS,
 };
 
-static bool
-cmd_create(Shell *shell, const Args *args)
-{
-    static const FlagBit bits[] = {
-        {"paused", VIR_DOMAIN_START_PAUSED},
-        {"autodestroy", VIR_DOMAIN_START_AUTODESTROY},
-        {"validate", VIR_DOMAIN_START_VALIDATE},
-        {"reset-nvram", VIR_DOMAIN_START_RESET_NVRAM},
-    };
-    g_autofree char *xml = args_file(shell, args, "file");
-    g_autoptr(virDomain) domain = NULL;
-
-    if (!xml)
-        return false;
-    domain = virDomainCreateXML(shell_connection(shell), xml, ARGS_BITS(args, bits));
-    if (!domain)
-        return shell_fail(shell, "Failed to create domain from %s", args_text(args, "file"));
-    shell_note(shell, "Domain '%s' created from %s\n\n", virDomainGetName(domain),
-               args_text(args, "file"));
-    return !args_has(args, "console") || console_run(shell, domain, NULL, 0);
-}
-
-static const Option create_options[] = {
-    FILE_ARGUMENT("file with the domain's XML"),
-    FLAG("console", "attach to the console at once"),
-    FLAG("paused", "leave the guest paused"),
-    FLAG("autodestroy", "destroy the guest when virsh leaves"),
-    FLAG("validate", "check the XML against the schema"),
-    FLAG("reset-nvram", "start with the firmware's variables as the template has them"),
+static const Option running_domain[] = {
+    REQUIRED_OF("domain", complete_running_domain, "name, id or uuid of the domain"),
     END_OF_OPTIONS,
 };
 
-static bool
-cmd_undefine(Shell *shell, const Args *args)
-{
-    static const FlagBit bits[] = {
-        {"managed-save", VIR_DOMAIN_UNDEFINE_MANAGED_SAVE},
-        {"snapshots-metadata", VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA},
-        {"checkpoints-metadata", VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA},
-        {"nvram", VIR_DOMAIN_UNDEFINE_NVRAM},
-        {"keep-nvram", VIR_DOMAIN_UNDEFINE_KEEP_NVRAM},
-        {"tpm", VIR_DOMAIN_UNDEFINE_TPM},
-        {"keep-tpm", VIR_DOMAIN_UNDEFINE_KEEP_TPM},
-    };
-    g_autoptr(virDomain) domain = NULL;
-    unsigned int flags = ARGS_BITS(args, bits);
-
-    if (!args_exclude(shell, args, "nvram", "keep-nvram") ||
-        !args_exclude(shell, args, "tpm", "keep-tpm"))
-        return false;
-    domain = args_domain(shell, args);
-    if (!domain)
-        return false;
-    if ((flags ? virDomainUndefineFlags(domain, flags) : virDomainUndefine(domain)) < 0)
-        return shell_fail(shell, "Failed to undefine domain '%s'", virDomainGetName(domain));
-    shell_note(shell, "Domain '%s' has been undefined\n\n", virDomainGetName(domain));
-    return true;
-}
-
-static const Option undefine_options[] = {
-    DOMAIN,
-    FLAG("managed-save", "also drop the managed save image"),
-    FLAG("snapshots-metadata", "also forget all snapshots (their files stay)"),
-    FLAG("checkpoints-metadata", "also forget all checkpoints"),
-    FLAG("nvram", "also remove the firmware's variables"),
-    FLAG("keep-nvram", "keep the firmware's variables"),
-    FLAG("tpm", "also remove the TPM's state"),
-    FLAG("keep-tpm", "keep the TPM's state"),
-    END_OF_OPTIONS,
-};
-
-static bool
-cmd_dumpxml(Shell *shell, const Args *args)
-{
-    static const FlagBit bits[] = {
-        {"inactive", VIR_DOMAIN_XML_INACTIVE},
-        {"security-info", VIR_DOMAIN_XML_SECURE},
-        {"update-cpu", VIR_DOMAIN_XML_UPDATE_CPU},
-        {"migratable", VIR_DOMAIN_XML_MIGRATABLE},
-    };
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-    g_autofree char *xml = domain ? virDomainGetXMLDesc(domain, ARGS_BITS(args, bits)) : NULL;
-
-    if (!xml)
-        return false;
-    print_xml(shell, xml);
-    return true;
-}
-
-static const Option dumpxml_options[] = {
-    DOMAIN,
-    FLAG("inactive", "what the next start will use"),
-    FLAG("security-info", "with passwords"),
-    FLAG("update-cpu", "with the CPU as the host makes it"),
-    FLAG("migratable", "as it would go to another host"),
-    END_OF_OPTIONS,
-};
-
-static char *
-get_domain_xml(void *object)
-{
-    virDomainPtr domain = object;
-    char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
-
-    return xml;
-}
-
-static bool
-put_domain_xml(Shell *shell, void *object, const char *xml, bool validate)
-{
-    g_autoptr(virDomain) defined = virDomainDefineXMLFlags(
-        shell_connection(shell), xml, validate ? VIR_DOMAIN_DEFINE_VALIDATE : 0);
-
-    return defined != NULL;
-}
-
-static bool
-cmd_edit(Shell *shell, const Args *args)
-{
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-    g_autofree char *what = NULL;
-
-    if (!domain)
-        return false;
-    what = g_strdup_printf("Domain '%s' XML configuration", virDomainGetName(domain));
-    return edit_xml(shell, what, domain, get_domain_xml, put_domain_xml,
-                    !args_has(args, "skip-validate"));
-}
-
-static const Option edit_options[] = {
-    DOMAIN,
-    FLAG("skip-validate", "do not check the XML against the schema"),
+static const Option paused_domain[] = {
+    REQUIRED_OF("domain", complete_paused_domain, "name, id or uuid of the domain"),
     END_OF_OPTIONS,
 };
 
@@ -183,53 +38,53 @@ cmd_start(Shell *shell, const Args *args)
         {"reset-nvram", VIR_DOMAIN_START_RESET_NVRAM},
     };
     g_autoptr(virDomain) domain = args_domain(shell, args);
-    unsigned int flags = ARGS_BITS(args, bits);
+    unsigned int flags = ARGS_BITS(args, bits), n = 0;
+    g_autofree int *fds = NULL;
 
-    if (!domain)
+    if (!domain || !args_fds(shell, args, "pass-fds", &fds, &n))
         return false;
     if (virDomainGetID(domain) != (unsigned int)-1)
         return shell_fail(shell, "Domain is already active");
-    if ((flags ? virDomainCreateWithFlags(domain, flags) : virDomainCreate(domain)) < 0)
+    if ((n       ? virDomainCreateWithFiles(domain, n, fds, flags)
+         : flags ? virDomainCreateWithFlags(domain, flags)
+                 : virDomainCreate(domain)) < 0)
         return shell_fail(shell, "Failed to start domain '%s'", virDomainGetName(domain));
-    shell_note(shell, "Domain '%s' started\n\n", virDomainGetName(domain));
+    shell_note(shell, "Domain '%s' started\n", virDomainGetName(domain));
     return !args_has(args, "console") || console_run(shell, domain, NULL, 0);
 }
 
 static const Option start_options[] = {
-    DOMAIN,
+    INACTIVE_DOMAIN,
     FLAG("console", "attach to the console at once"),
     FLAG("paused", "leave the guest paused"),
     FLAG("autodestroy", "destroy the guest when virsh leaves"),
     FLAG("bypass-cache", "read a managed save image past the page cache"),
     FLAG("force-boot", "drop a managed save image and boot"),
+    TEXT("pass-fds", "descriptors of ours that the guest gets: 5,6"),
     FLAG("reset-nvram", "start with the firmware's variables as the template has them"),
     END_OF_OPTIONS,
 };
 
-/* One verb on one domain, with the sentence of success and that of failure. */
+/* One verb on one domain, with the sentence of success (NULL: nothing is said) and that of failure. */
+typedef struct {
+    int (*call)(virDomainPtr);
+    const char *done, *failed;
+} Verb;
+
 static bool
-act(Shell *shell, const Args *args, int (*verb)(virDomainPtr), const char *done, const char *failed)
+cmd_verb(Shell *shell, const Args *args)
 {
+    const Verb *verb = args_detail(args);
     g_autoptr(virDomain) domain = args_domain(shell, args);
 
     if (!domain)
         return false;
-    if (verb(domain) < 0)
-        return shell_fail(shell, "Failed to %s domain '%s'", failed, virDomainGetName(domain));
-    shell_note(shell, "Domain '%s' %s\n\n", virDomainGetName(domain), done);
+    if (verb->call(domain) < 0)
+        return shell_fail(shell, "Failed to %s domain '%s'", verb->failed,
+                          virDomainGetName(domain));
+    if (verb->done)
+        shell_note(shell, "Domain '%s' %s\n", virDomainGetName(domain), verb->done);
     return true;
-}
-
-static bool
-cmd_suspend(Shell *shell, const Args *args)
-{
-    return act(shell, args, virDomainSuspend, "suspended", "suspend");
-}
-
-static bool
-cmd_resume(Shell *shell, const Args *args)
-{
-    return act(shell, args, virDomainResume, "resumed", "resume");
 }
 
 static int
@@ -238,16 +93,23 @@ reset_domain(virDomainPtr domain)
     return virDomainReset(domain, 0);
 }
 
-static bool
-cmd_reset(Shell *shell, const Args *args)
+static int
+inject_nmi(virDomainPtr domain)
 {
-    return act(shell, args, reset_domain, "was reset", "reset");
+    return virDomainInjectNMI(domain, 0);
 }
 
-static const Option domain_only[] = {
-    DOMAIN,
-    END_OF_OPTIONS,
-};
+static int
+wake_up(virDomainPtr domain)
+{
+    return virDomainPMWakeup(domain, 0);
+}
+
+static const Verb suspend_verb = {virDomainSuspend, "suspended", "suspend"};
+static const Verb resume_verb = {virDomainResume, "resumed", "resume"};
+static const Verb reset_verb = {reset_domain, "was reset", "reset"};
+static const Verb nmi_verb = {inject_nmi, NULL, "inject an NMI into"};
+static const Verb wake_up_verb = {wake_up, "successfully woken up", "wake up"};
 
 /* --mode acpi,agent,... into the bits of @bits; false for a word that is none of them. */
 static bool
@@ -289,7 +151,7 @@ cmd_shutdown(Shell *shell, const Args *args)
         return false;
     if ((flags ? virDomainShutdownFlags(domain, flags) : virDomainShutdown(domain)) < 0)
         return shell_fail(shell, "Failed to shutdown domain '%s'", virDomainGetName(domain));
-    shell_note(shell, "Domain '%s' is being shutdown\n\n", virDomainGetName(domain));
+    shell_note(shell, "Domain '%s' is being shutdown\n", virDomainGetName(domain));
     return true;
 }
 
@@ -311,13 +173,13 @@ cmd_reboot(Shell *shell, const Args *args)
         return false;
     if (virDomainReboot(domain, flags) < 0)
         return shell_fail(shell, "Failed to reboot domain '%s'", virDomainGetName(domain));
-    shell_note(shell, "Domain '%s' is being rebooted\n\n", virDomainGetName(domain));
+    shell_note(shell, "Domain '%s' is being rebooted\n", virDomainGetName(domain));
     return true;
 }
 
 static const Option shutdown_options[] = {
-    DOMAIN,
-    TEXT("mode", "how to ask, a list of: acpi, agent, initctl, signal, paravirt"),
+    ACTIVE_DOMAIN,
+    CHOICE("mode", "acpi,agent,initctl,signal,paravirt", "how to ask; a list is tried in turn"),
     END_OF_OPTIONS,
 };
 
@@ -335,358 +197,16 @@ cmd_destroy(Shell *shell, const Args *args)
         return false;
     if ((flags ? virDomainDestroyFlags(domain, flags) : virDomainDestroy(domain)) < 0)
         return shell_fail(shell, "Failed to destroy domain '%s'", virDomainGetName(domain));
-    shell_note(shell, "Domain '%s' destroyed\n\n", virDomainGetName(domain));
+    shell_note(shell, "Domain '%s' destroyed\n", virDomainGetName(domain));
     return true;
 }
 
 static const Option destroy_options[] = {
-    DOMAIN,
+    ACTIVE_DOMAIN,
     FLAG("graceful", "fail rather than kill a guest that does not end"),
     FLAG("remove-logs", "also remove the guest's log"),
     END_OF_OPTIONS,
 };
-
-static bool
-cmd_autostart(Shell *shell, const Args *args)
-{
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-    bool off = args_has(args, "disable");
-
-    if (!domain)
-        return false;
-    if (virDomainSetAutostart(domain, !off) < 0)
-        return shell_fail(shell,
-                          off ? "Failed to unmark domain '%s' as autostarted"
-                              : "Failed to mark domain '%s' as autostarted",
-                          virDomainGetName(domain));
-    shell_note(shell, "Domain '%s' %s as autostarted\n\n", virDomainGetName(domain),
-               off ? "unmarked" : "marked");
-    return true;
-}
-
-static const Option autostart_options[] = {
-    DOMAIN,
-    FLAG("disable", "do not start it with the host any more"),
-    END_OF_OPTIONS,
-};
-
-static bool
-cmd_domrename(Shell *shell, const Args *args)
-{
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-
-    if (!domain)
-        return false;
-    if (virDomainRename(domain, args_text(args, "new-name"), 0) < 0)
-        return shell_fail(shell, "Failed to rename domain");
-    shell_note(shell, "Domain successfully renamed\n\n");
-    return true;
-}
-
-static const Option domrename_options[] = {
-    DOMAIN,
-    REQUIRED("new-name", "the new name"),
-    END_OF_OPTIONS,
-};
-
-/* ---- saved state ---- */
-
-static bool
-cmd_save(Shell *shell, const Args *args)
-{
-    static const FlagBit bits[] = {
-        {"bypass-cache", VIR_DOMAIN_SAVE_BYPASS_CACHE},
-        {"running", VIR_DOMAIN_SAVE_RUNNING},
-        {"paused", VIR_DOMAIN_SAVE_PAUSED},
-    };
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-    g_autofree char *xml = NULL;
-    const char *path = args_text(args, "file");
-    g_autofree char *absolute = g_canonicalize_filename(path, NULL);
-    unsigned int flags = ARGS_BITS(args, bits);
-
-    if (!domain || (args_has(args, "xml") && !(xml = args_file(shell, args, "xml"))))
-        return false;
-    if ((flags || xml ? virDomainSaveFlags(domain, absolute, xml, flags)
-                      : virDomainSave(domain, absolute)) < 0)
-        return shell_fail(shell, "Failed to save domain '%s' to %s", virDomainGetName(domain),
-                          path);
-    shell_note(shell, "Domain '%s' saved to %s\n\n", virDomainGetName(domain), path);
-    return true;
-}
-
-static const Option save_options[] = {
-    DOMAIN,
-    FILE_ARGUMENT("where to save"),
-    FLAG("bypass-cache", "write past the page cache"),
-    TEXT("xml", "file with the XML to use at restore"),
-    FLAG("running", "let it run after restore"),
-    FLAG("paused", "leave it paused after restore"),
-    END_OF_OPTIONS,
-};
-
-static bool
-cmd_restore(Shell *shell, const Args *args)
-{
-    static const FlagBit bits[] = {
-        {"bypass-cache", VIR_DOMAIN_SAVE_BYPASS_CACHE},
-        {"running", VIR_DOMAIN_SAVE_RUNNING},
-        {"paused", VIR_DOMAIN_SAVE_PAUSED},
-        {"reset-nvram", VIR_DOMAIN_SAVE_RESET_NVRAM},
-    };
-    g_autofree char *xml = NULL;
-    const char *path = args_text(args, "file");
-    g_autofree char *absolute = g_canonicalize_filename(path, NULL);
-    unsigned int flags = ARGS_BITS(args, bits);
-    virConnectPtr conn = shell_connection(shell);
-
-    if (args_has(args, "xml") && !(xml = args_file(shell, args, "xml")))
-        return false;
-    if ((flags || xml ? virDomainRestoreFlags(conn, absolute, xml, flags)
-                      : virDomainRestore(conn, absolute)) < 0)
-        return shell_fail(shell, "Failed to restore domain from %s", path);
-    shell_note(shell, "Domain restored from %s\n\n", path);
-    return true;
-}
-
-static const Option restore_options[] = {
-    FILE_ARGUMENT("the saved state"),
-    FLAG("bypass-cache", "read past the page cache"),
-    TEXT("xml", "file with the XML to use"),
-    FLAG("running", "let it run"),
-    FLAG("paused", "leave it paused"),
-    FLAG("reset-nvram", "start with the firmware's variables as the template has them"),
-    END_OF_OPTIONS,
-};
-
-static bool
-cmd_managedsave(Shell *shell, const Args *args)
-{
-    static const FlagBit bits[] = {
-        {"bypass-cache", VIR_DOMAIN_SAVE_BYPASS_CACHE},
-        {"running", VIR_DOMAIN_SAVE_RUNNING},
-        {"paused", VIR_DOMAIN_SAVE_PAUSED},
-    };
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-
-    if (!domain)
-        return false;
-    if (virDomainManagedSave(domain, ARGS_BITS(args, bits)) < 0)
-        return shell_fail(shell, "Failed to save domain '%s' state", virDomainGetName(domain));
-    shell_note(shell, "Domain '%s' state saved by libvirt\n\n", virDomainGetName(domain));
-    return true;
-}
-
-static const Option managedsave_options[] = {
-    DOMAIN,
-    FLAG("bypass-cache", "write past the page cache"),
-    FLAG("running", "let it run at the next start"),
-    FLAG("paused", "leave it paused at the next start"),
-    END_OF_OPTIONS,
-};
-
-static bool
-cmd_managedsave_remove(Shell *shell, const Args *args)
-{
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-    int has = domain ? virDomainHasManagedSaveImage(domain, 0) : -1;
-
-    if (has < 0)
-        return domain && shell_fail(shell, "Failed to check for domain managed save image");
-    if (has && virDomainManagedSaveRemove(domain, 0) < 0)
-        return shell_fail(shell, "Failed to remove managed save image for domain '%s'",
-                          virDomainGetName(domain));
-    shell_note(shell,
-               has ? "Removed managedsave image for domain '%s'\n\n"
-                   : "Domain '%s' has no manage save image; removal skipped\n\n",
-               virDomainGetName(domain));
-    return true;
-}
-
-/* ---- title, description, metadata ---- */
-
-static bool
-cmd_desc(Shell *shell, const Args *args)
-{
-    bool title = args_has(args, "title");
-    const char *what = title ? "title" : "description";
-    int type = title ? VIR_DOMAIN_METADATA_TITLE : VIR_DOMAIN_METADATA_DESCRIPTION;
-    gsize count;
-    const char *const *words = args_words(args, "new-desc", &count);
-    g_autoptr(virDomain) domain = NULL;
-    unsigned int flags = VIR_DOMAIN_AFFECT_CURRENT;
-
-    if (!args_affect(shell, args, &flags))
-        return false;
-    domain = args_domain(shell, args);
-    if (!domain)
-        return false;
-    g_autofree char *present = virDomainGetMetadata(domain, type, NULL, flags);
-    if (!present && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
-        return false;
-    virResetLastError();
-    if (!count && !args_has(args, "edit")) {
-        if (shell_wants_json(shell))
-            print_value(shell, what, present);
-        else if (present && *present)
-            shell_print(shell, "%s\n\n", present);
-        else
-            shell_print(shell, "No %s for domain: %s\n\n", what, virDomainGetName(domain));
-        return true;
-    }
-    g_autoptr(GString) text = g_string_new(NULL);
-    for (gsize i = 0; i < count; i++)
-        g_string_append_printf(text, "%s%s", i ? " " : "", words[i]);
-    if (args_has(args, "edit")) {
-        g_autofree char *edited = edit_text(shell, count ? text->str : present ? present : "");
-        if (!edited)
-            return false;
-        g_string_assign(text, edited);
-        while (text->len && text->str[text->len - 1] == '\n')
-            g_string_truncate(text, text->len - 1);
-    }
-    if (virDomainSetMetadata(domain, type, text->str, NULL, NULL, flags) < 0)
-        return shell_fail(shell, "Failed to set new domain %s", what);
-    shell_note(shell, "Domain %s updated successfully\n", what);
-    return true;
-}
-
-static const Option desc_options[] = {
-    DOMAIN,
-    FLAG("live", "of the running guest"),
-    FLAG("config", "of the next start"),
-    FLAG("current", "of the present state"),
-    FLAG("title", "the title instead of the description"),
-    FLAG("edit", "open an editor"),
-    WORDS("new-desc", "the new text"),
-    END_OF_OPTIONS,
-};
-
-static bool
-cmd_metadata(Shell *shell, const Args *args)
-{
-    const char *uri = args_text(args, "uri"), *set = args_text(args, "set");
-    unsigned int flags = VIR_DOMAIN_AFFECT_CURRENT;
-    g_autoptr(virDomain) domain = NULL;
-
-    if (!args_affect(shell, args, &flags) || !args_exclude(shell, args, "set", "remove"))
-        return false;
-    if (set && !args_text(args, "key"))
-        return shell_fail(shell, "namespace key is required when modifying metadata");
-    domain = args_domain(shell, args);
-    if (!domain)
-        return false;
-    if (set || args_has(args, "remove")) {
-        if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, set, args_text(args, "key"),
-                                 uri, flags) < 0)
-            return false;
-        shell_note(shell, set ? "Metadata modified\n" : "Metadata removed\n");
-        return true;
-    }
-    g_autofree char *xml = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, uri, flags);
-    if (!xml)
-        return false;
-    print_xml(shell, xml);
-    return true;
-}
-
-static const Option metadata_options[] = {
-    DOMAIN,
-    REQUIRED("uri", "namespace of the element"),
-    FLAG("live", "of the running guest"),
-    FLAG("config", "of the next start"),
-    FLAG("current", "of the present state"),
-    TEXT("key", "prefix to use for the namespace"),
-    TEXT("set", "new XML of the element"),
-    FLAG("remove", "remove the element"),
-    END_OF_OPTIONS,
-};
-
-/* ---- small things to do to a running guest ---- */
-
-static bool
-cmd_inject_nmi(Shell *shell, const Args *args)
-{
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-
-    return domain && virDomainInjectNMI(domain, 0) >= 0;
-}
-
-static bool
-cmd_setmem(Shell *shell, const Args *args)
-{
-    unsigned int flags = VIR_DOMAIN_AFFECT_CURRENT;
-    unsigned long long kib = 0;
-    g_autoptr(virDomain) domain = NULL;
-
-    if (!args_affect(shell, args, &flags) || !args_kib(shell, args, "size", &kib))
-        return false;
-    domain = args_domain(shell, args);
-    return domain && (flags ? virDomainSetMemoryFlags(domain, kib, flags)
-                            : virDomainSetMemory(domain, kib)) >= 0;
-}
-
-static bool
-cmd_setmaxmem(Shell *shell, const Args *args)
-{
-    unsigned int flags = VIR_DOMAIN_AFFECT_CURRENT;
-    unsigned long long kib = 0;
-    g_autoptr(virDomain) domain = NULL;
-
-    if (!args_affect(shell, args, &flags) || !args_kib(shell, args, "size", &kib))
-        return false;
-    domain = args_domain(shell, args);
-    if (!domain)
-        return false;
-    if (virDomainSetMemoryFlags(domain, kib, flags | VIR_DOMAIN_MEM_MAXIMUM) < 0)
-        return shell_fail(shell, "Unable to change MaxMemorySize");
-    return true;
-}
-
-static const Option setmem_options[] = {
-    DOMAIN,
-    REQUIRED("size", "new size, KiB unless a unit follows"),
-    FLAG("live", "of the running guest"),
-    FLAG("config", "of the next start"),
-    FLAG("current", "of the present state"),
-    END_OF_OPTIONS,
-};
-
-static bool
-cmd_setvcpus(Shell *shell, const Args *args)
-{
-    unsigned int flags = VIR_DOMAIN_AFFECT_CURRENT;
-    int count = 0;
-    g_autoptr(virDomain) domain = NULL;
-
-    if (!args_affect(shell, args, &flags) || !args_int(shell, args, "count", &count))
-        return false;
-    if (count <= 0)
-        return shell_fail(shell, "Invalid number of virtual CPUs");
-    flags |= args_has(args, "maximum") ? VIR_DOMAIN_VCPU_MAXIMUM : 0;
-    flags |= args_has(args, "guest") ? VIR_DOMAIN_VCPU_GUEST : 0;
-    flags |= args_has(args, "hotpluggable") ? VIR_DOMAIN_VCPU_HOTPLUGGABLE : 0;
-    domain = args_domain(shell, args);
-    return domain && virDomainSetVcpusFlags(domain, count, flags) >= 0;
-}
-
-static const Option setvcpus_options[] = {
-    DOMAIN,
-    REQUIRED_NUMBER("count", "number of virtual CPUs"),
-    FLAG("maximum", "the most that can be plugged"),
-    FLAG("config", "of the next start"),
-    FLAG("live", "of the running guest"),
-    FLAG("current", "of the present state"),
-    FLAG("guest", "switch them inside the guest"),
-    FLAG("hotpluggable", "make added ones removable"),
-    END_OF_OPTIONS,
-};
-
-static int
-write_chunk(virStreamPtr stream, const char *bytes, size_t n, void *opaque)
-{
-    return write(*(int *)opaque, bytes, n);
-}
 
 static bool
 cmd_screenshot(Shell *shell, const Args *args)
@@ -710,7 +230,7 @@ cmd_screenshot(Shell *shell, const Args *args)
         virStreamAbort(stream);
         return shell_fail(shell, "cannot create file %s", path);
     }
-    bool good = virStreamRecvAll(stream, write_chunk, &fd) >= 0 && virStreamFinish(stream) >= 0;
+    bool good = virStreamRecvAll(stream, stream_to_fd, &fd) >= 0 && virStreamFinish(stream) >= 0;
     good = close(fd) == 0 && good;
     if (!good)
         return shell_fail(shell, "could not receive data from domain %s", virDomainGetName(domain));
@@ -719,8 +239,8 @@ cmd_screenshot(Shell *shell, const Args *args)
 }
 
 static const Option screenshot_options[] = {
-    DOMAIN,
-    {"file", OPTION_STRING, OPTION_POSITIONAL, "where to write it", COMPLETE_FILE},
+    ACTIVE_DOMAIN,
+    TEXT_OF("file", NULL, "where to write it"),
     NUMBER("screen", "which screen (0)"),
     END_OF_OPTIONS,
 };
@@ -730,52 +250,109 @@ cmd_domjobabort(Shell *shell, const Args *args)
 {
     g_autoptr(virDomain) domain = args_domain(shell, args);
 
-    return domain && virDomainAbortJob(domain) >= 0;
+    if (!domain)
+        return false;
+    return (args_has(args, "postcopy")
+                ? virDomainAbortJobFlags(domain, VIR_DOMAIN_ABORT_JOB_POSTCOPY)
+                : virDomainAbortJob(domain)) >= 0;
 }
 
-static const Option console_options[] = {
+static const Option domjobabort_options[] = {
+    ACTIVE_DOMAIN,
+    FLAG("postcopy", "a migration that has switched to post-copy"),
+    END_OF_OPTIONS,
+};
+
+static bool
+cmd_dompmsuspend(Shell *shell, const Args *args)
+{
+    static const char *const targets[] = {"mem", "disk", "hybrid", NULL};
+    unsigned long long seconds = 0;
+    int target = 0;
+    g_autoptr(virDomain) domain = NULL;
+
+    if (!args_word(shell, args, "target", targets, &target) ||
+        !args_ullong(shell, args, "duration", &seconds))
+        return false;
+    domain = args_domain(shell, args);
+    if (!domain)
+        return false;
+    if (virDomainPMSuspendForDuration(domain, target, seconds, 0) < 0)
+        return shell_fail(shell, "Domain '%s' could not be suspended", virDomainGetName(domain));
+    shell_note(shell, "Domain '%s' successfully suspended", virDomainGetName(domain));
+    return true;
+}
+
+static const Option dompmsuspend_options[] = {
+    ACTIVE_DOMAIN,
+    REQUIRED_CHOICE("target", "mem,disk,hybrid", "how deep it sleeps"),
+    NAMED_NUMBER("duration", "wake up after so many seconds"),
+    END_OF_OPTIONS,
+};
+
+static bool
+cmd_set_lifecycle_action(Shell *shell, const Args *args)
+{
+    static const char *const types[] = {"poweroff", "reboot", "crash", NULL};
+    static const char *const actions[] = {"destroy",  "restart",          "rename-restart",
+                                          "preserve", "coredump-destroy", "coredump-restart",
+                                          NULL};
+    unsigned int flags = VIR_DOMAIN_AFFECT_CURRENT;
+    int type = 0, action = 0;
+    g_autoptr(virDomain) domain = NULL;
+
+    if (!args_affect(shell, args, &flags) || !args_word(shell, args, "type", types, &type) ||
+        !args_word(shell, args, "action", actions, &action))
+        return false;
+    domain = args_domain(shell, args);
+    return domain && virDomainSetLifecycleAction(domain, type, action, flags) >= 0;
+}
+
+static const Option set_lifecycle_action_options[] = {
     DOMAIN,
-    POSITIONAL("devname", "alias of the device; none: the first one"),
+    REQUIRED_CHOICE("type", "poweroff,reboot,crash", "what happens to the guest"),
+    REQUIRED_CHOICE("action",
+                    "destroy,restart,rename-restart,preserve,coredump-destroy,coredump-restart",
+                    "what is done then"),
+    AFFECT,
+    END_OF_OPTIONS,
+};
+
+static const Option console_options[] = {
+    ACTIVE_DOMAIN,
+    TEXT("devname", "alias of the device; none: the first one"),
     FLAG("force", "take it from a client that has it"),
     FLAG("safe", "only if nobody else can have it"),
     END_OF_OPTIONS,
 };
 
-static const Command commands[] = {
-    {"autostart", cmd_autostart, autostart_options, "start a domain with the host", 0, NULL},
+const Command domain_commands[] = {
     {"console", cmd_console, console_options, "connect to the console of a guest", 0,
-     "Leave with the escape character, Ctrl and ] unless virsh was started with -e."},
-    {"create", cmd_create, create_options, "start a transient domain from a file", 0, NULL},
-    {"define", cmd_define, define_options, "define a domain from a file, or change it", 0, NULL},
-    {"desc", cmd_desc, desc_options, "show or set title or description", COMMAND_JSON, NULL},
-    {"destroy", cmd_destroy, destroy_options, "end a guest at once, as if power were cut", 0, NULL},
-    {"domjobabort", cmd_domjobabort, domain_only, "end the job that runs on a domain", 0, NULL},
-    {"domrename", cmd_domrename, domrename_options, "give a shut-off domain another name", 0, NULL},
-    {"dumpxml", cmd_dumpxml, dumpxml_options, "print a domain's XML", COMMAND_JSON, NULL},
-    {"edit", cmd_edit, edit_options, "edit a domain's XML in $EDITOR", 0, NULL},
-    {"inject-nmi", cmd_inject_nmi, domain_only, "send an NMI to a guest", 0, NULL},
-    {"managedsave", cmd_managedsave, managedsave_options,
-     "save a guest; its next start restores it", 0, NULL},
-    {"managedsave-remove", cmd_managedsave_remove, domain_only, "drop the managed save image", 0,
+     "Leave with the escape character, Ctrl and ] unless virsh was started with -e.\n\nExample:\n"
+     "  virsh console web1 --force",
      NULL},
-    {"metadata", cmd_metadata, metadata_options, "show or set an application's own element",
-     COMMAND_JSON, NULL},
-    {"reboot", cmd_reboot, shutdown_options, "ask a guest to reboot", 0, NULL},
-    {"reset", cmd_reset, domain_only, "reset a guest, as its button would", 0, NULL},
-    {"restore", cmd_restore, restore_options, "bring a saved guest back from a file", 0, NULL},
-    {"resume", cmd_resume, domain_only, "let a paused guest run", 0, NULL},
-    {"save", cmd_save, save_options, "save a guest to a file and end it", 0, NULL},
+    {"destroy", cmd_destroy, destroy_options, "end a guest at once, as if power were cut", 0,
+     "Data that the guest has not yet written is lost. Use shutdown to ask the guest.", NULL},
+    {"domjobabort", cmd_domjobabort, domjobabort_options, "end the job that runs on a domain", 0,
+     NULL, NULL},
+    {"dompmsuspend", cmd_dompmsuspend, dompmsuspend_options,
+     "let a guest put itself to sleep (needs its agent)", 0, NULL, NULL},
+    {"dompmwakeup", cmd_verb, active_domain, "wake a guest up that put itself to sleep", 0, NULL,
+     &wake_up_verb},
+    {"inject-nmi", cmd_verb, active_domain, "send an NMI to a guest", 0, NULL, &nmi_verb},
+    {"reboot", cmd_reboot, shutdown_options, "ask a guest to reboot", 0, NULL, NULL},
+    {"reset", cmd_verb, active_domain, "reset a guest, as its button would", 0, NULL, &reset_verb},
+    {"resume", cmd_verb, paused_domain, "let a paused guest run", 0, NULL, &resume_verb},
     {"screenshot", cmd_screenshot, screenshot_options, "save a picture of a guest's screen", 0,
+     NULL, NULL},
+    {"set-lifecycle-action", cmd_set_lifecycle_action, set_lifecycle_action_options,
+     "what is done when a guest powers off, reboots or crashes", 0, NULL, NULL},
+    {"shutdown", cmd_shutdown, shutdown_options, "ask a guest to power off", 0,
+     "Returns at once; whether and when the guest obeys is its own affair. To wait for it:\n"
+     "  virsh shutdown web1; virsh event web1 lifecycle --timeout 60",
      NULL},
-    {"setmaxmem", cmd_setmaxmem, setmem_options, "change the most memory a guest can have", 0,
-     NULL},
-    {"setmem", cmd_setmem, setmem_options, "change the memory of a guest", 0, NULL},
-    {"setvcpus", cmd_setvcpus, setvcpus_options, "change the number of virtual CPUs", 0, NULL},
-    {"shutdown", cmd_shutdown, shutdown_options, "ask a guest to power off", 0, NULL},
-    {"start", cmd_start, start_options, "start a defined domain", 0, NULL},
-    {"suspend", cmd_suspend, domain_only, "pause a guest", 0, NULL},
-    {"undefine", cmd_undefine, undefine_options, "remove a domain's definition", 0, NULL},
+    {"start", cmd_start, start_options, "start a defined domain", 0,
+     "Example:\n  virsh start web1 --console", NULL},
+    {"suspend", cmd_verb, running_domain, "pause a guest", 0, NULL, &suspend_verb},
     {0},
 };
-
-const CommandGroup domain_group = {"Domain Management", "domain", commands};

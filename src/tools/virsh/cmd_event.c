@@ -281,18 +281,9 @@ on_timeout(int timer, void *opaque)
     virEventUpdateTimeout(timer, -1);
 }
 
-/* Ctrl-C interrupts the poll; this timer only makes the loop look at the flag should the signal come between two polls. */
-static void
-on_tick(int timer, void *opaque)
-{
-    if (shell_was_interrupted())
-        ((Watch *)opaque)->done = true;
-}
-
 static bool
 run_watch(Shell *shell, const Args *args, Watch *watch)
 {
-    virConnectPtr conn = shell_connection(shell);
     int seconds = 0;
 
     if (!args_int(shell, args, "timeout", &seconds))
@@ -301,20 +292,17 @@ run_watch(Shell *shell, const Args *args, Watch *watch)
         return shell_fail(
             shell, "Numeric value '%d' for <timeout> option is malformed or out of range", seconds);
     int timer = seconds ? virEventAddTimeout(seconds * 1000, on_timeout, watch, NULL) : -1;
-    int tick = virEventAddTimeout(1000, on_tick, watch, NULL);
-    while (!watch->done && virEventRunDefaultImpl() == 0 && virConnectIsAlive(conn) == 1)
-        continue;
+    bool alive = shell_run_loop(shell, &watch->done);
     if (timer >= 0)
         virEventRemoveTimeout(timer);
-    virEventRemoveTimeout(tick);
-    if (!watch->done)
+    if (!alive)
         return shell_fail(shell, "the connection was lost after %d events", watch->count);
     if (shell_was_interrupted())
         shell_note(shell, "event loop interrupted\n");
     else if (watch->loop || !watch->count)
         shell_note(shell, "event loop timed out\n");
-    shell_note(shell, "events received: %d\n\n", watch->count);
-    return watch->count > 0 || watch->loop || shell_was_interrupted();
+    shell_note(shell, "events received: %d\n", watch->count);
+    return watch->count > 0;
 }
 
 static bool
@@ -369,7 +357,7 @@ cmd_event(Shell *shell, const Args *args)
 
 static const Option event_options[] = {
     DOMAIN_OPTIONAL,
-    POSITIONAL("event", "which kind of event (see --list)"),
+    TEXT("event", "which kind of event (see --list)"),
     FLAG("all", "all kinds"),
     FLAG("loop", "go on after the first event, until Ctrl-C or the timeout"),
     NUMBER("timeout", "seconds to wait"),
@@ -378,9 +366,7 @@ static const Option event_options[] = {
     END_OF_OPTIONS,
 };
 
-static const Command commands[] = {
+const Command event_commands[] = {
     {"event", cmd_event, event_options, "print domain events as they happen", COMMAND_JSON, NULL},
     {0},
 };
-
-const CommandGroup event_group = {"Events", "events", commands};

@@ -94,10 +94,10 @@ cmd_domcapabilities(Shell *shell, const Args *args)
 }
 
 static const Option domcapabilities_options[] = {
-    POSITIONAL("virttype", "virtualization type, such as qemu or kvm"),
-    POSITIONAL("emulatorbin", "path of the emulator"),
-    POSITIONAL("arch", "guest architecture"),
-    POSITIONAL("machine", "machine type"),
+    TEXT("virttype", "virtualization type, such as qemu or kvm"),
+    TEXT("emulatorbin", "path of the emulator"),
+    TEXT("arch", "guest architecture"),
+    TEXT("machine", "machine type"),
     END_OF_OPTIONS,
 };
 
@@ -147,7 +147,7 @@ cmd_nodecpustats(Shell *shell, const Args *args)
 }
 
 static const Option nodecpustats_options[] = {
-    {"cpu", OPTION_INT, OPTION_POSITIONAL, "one CPU instead of the sum of all", COMPLETE_NOTHING},
+    NUMBER("cpu", "one CPU instead of the sum of all"),
     END_OF_OPTIONS,
 };
 
@@ -177,8 +177,7 @@ cmd_nodememstats(Shell *shell, const Args *args)
 }
 
 static const Option nodememstats_options[] = {
-    {"cell", OPTION_INT, OPTION_POSITIONAL, "one NUMA cell instead of the sum of all",
-     COMPLETE_NOTHING},
+    NUMBER("cell", "one NUMA cell instead of the sum of all"),
     END_OF_OPTIONS,
 };
 
@@ -202,15 +201,14 @@ cmd_freecell(Shell *shell, const Args *args)
     if (shell_wants_json(shell))
         shell_print(shell, "{\"free_kib\":%llu}\n", bytes / 1024);
     else if (cell >= 0)
-        shell_print(shell, "%d: %llu KiB\n\n", cell, bytes / 1024);
+        shell_print(shell, "%d: %llu KiB\n", cell, bytes / 1024);
     else
-        shell_print(shell, "Total: %llu KiB\n\n", bytes / 1024);
+        shell_print(shell, "Total: %llu KiB\n", bytes / 1024);
     return true;
 }
 
 static const Option freecell_options[] = {
-    {"cellno", OPTION_INT, OPTION_POSITIONAL, "one NUMA cell instead of the whole host",
-     COMPLETE_NOTHING},
+    NUMBER("cellno", "one NUMA cell instead of the whole host"),
     END_OF_OPTIONS,
 };
 
@@ -226,7 +224,7 @@ cmd_maxvcpus(Shell *shell, const Args *args)
 }
 
 static const Option maxvcpus_options[] = {
-    POSITIONAL("type", "domain type, such as kvm"),
+    TEXT("type", "domain type, such as kvm"),
     END_OF_OPTIONS,
 };
 
@@ -280,7 +278,7 @@ cmd_nodecpumap(Shell *shell, const Args *args)
     return true;
 }
 
-static const Command commands[] = {
+const Command host_commands[] = {
     {"capabilities", cmd_capabilities, NULL, "what the host and its hypervisor can do, as XML",
      COMMAND_JSON, NULL},
     {"cpu-models", cmd_cpu_models, cpu_models_options, "CPU models of an architecture",
@@ -302,5 +300,3 @@ static const Command commands[] = {
      COMMAND_JSON, NULL},
     {0},
 };
-
-const CommandGroup host_group = {"Host and hypervisor", "host", commands};

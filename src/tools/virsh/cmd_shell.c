@@ -10,25 +10,42 @@
 
 /* ---- help ---- */
 
+static const char *
+value_word(const Option *option)
+{
+    return option->type == OPTION_INT    ? " <number>"
+           : option->type == OPTION_FLAG ? ""
+                                         : " <string>";
+}
+
 static void
 append_synopsis(GString *out, const Option *option)
 {
-    const char *value = option->type == OPTION_INT ? "<number>" : "<string>";
-    bool positional = option->flags & OPTION_POSITIONAL;
+    bool required = option->flags & OPTION_REQUIRED;
 
-    if (option->type == OPTION_FLAG)
-        g_string_append_printf(out, " [--%s]", option->name);
-    else if (option->type == OPTION_ARGV)
-        g_string_append_printf(out, option->flags & OPTION_REQUIRED ? " <%s>..." : " [<%s>]...",
-                               option->name);
-    else if (option->flags & OPTION_REQUIRED && positional)
+    if (option->type == OPTION_ALIAS)
+        return;
+    if (option->type == OPTION_ARGV)
+        g_string_append_printf(out, required ? " <%s>..." : " [<%s>]...", option->name);
+    else if (required)
         g_string_append_printf(out, " <%s>", option->name);
-    else if (option->flags & OPTION_REQUIRED)
-        g_string_append_printf(out, " --%s %s", option->name, value);
-    else if (positional)
-        g_string_append_printf(out, " [<%s>]", option->name);
     else
-        g_string_append_printf(out, " [--%s %s]", option->name, value);
+        g_string_append_printf(out, " [--%s%s]", option->name, value_word(option));
+}
+
+static void
+print_option(Shell *shell, const Option *option)
+{
+    bool bare = option->flags & OPTION_REQUIRED || option->type == OPTION_ARGV;
+    g_autofree char *head = g_strdup_printf(bare ? "[--%s]%s" : "--%s%s", option->name,
+                                            option->type == OPTION_ALIAS ? "" : value_word(option));
+
+    if (option->type == OPTION_ALIAS)
+        shell_print(shell, "    %-30s the same as %s\n", head, option->help);
+    else if (option->choices)
+        shell_print(shell, "    %-30s %s (%s)\n", head, option->help, option->choices);
+    else
+        shell_print(shell, "    %-30s %s\n", head, option->help);
 }
 
 void
@@ -43,31 +60,30 @@ command_print_help(Shell *shell, const Command *command)
         g_string_append(synopsis, " [--json]");
     shell_print(shell, "  NAME\n    %s - %s\n\n  SYNOPSIS\n    %s\n", command->name, command->help,
                 synopsis->str);
-    if (command->description)
-        shell_print(shell, "\n  DESCRIPTION\n    %s\n", command->description);
+    if (command->description) {
+        g_auto(GStrv) lines = g_strsplit(command->description, "\n", -1);
+        shell_print(shell, "\n  DESCRIPTION\n");
+        for (char **line = lines; *line; line++)
+            shell_print(shell, **line ? "    %s\n" : "%s\n", *line);
+    }
     if (has_options || command->flags & COMMAND_JSON)
         shell_print(shell, "\n  OPTIONS\n");
-    for (const Option *option = command->options; option && option->name; option++) {
-        const char *value = option->type == OPTION_FLAG  ? ""
-                            : option->type == OPTION_INT ? " <number>"
-                                                         : " <string>";
-        bool bare = option->flags & OPTION_POSITIONAL;
-        g_autofree char *head =
-            g_strdup_printf("%s--%s%s%s", bare ? "[" : "", option->name, bare ? "]" : "", value);
-        shell_print(shell, "    %-28s %s\n", head, option->help);
-    }
+    for (const Option *option = command->options; option && option->name; option++)
+        print_option(shell, option);
     if (command->flags & COMMAND_JSON)
-        shell_print(shell, "    %-28s %s\n", "--json", "print the data as JSON");
-    shell_print(shell, "\n");
+        shell_print(shell, "    %-30s %s\n", "--json", "print the data as JSON");
 }
 
 static void
 print_group(Shell *shell, const CommandGroup *group)
 {
+    g_autoptr(GPtrArray) commands = group_commands(group);
+
     shell_print(shell, " %s (help keyword '%s'):\n", group->title, group->keyword);
-    for (const Command *command = group->commands; command->name; command++)
+    for (guint i = 0; i < commands->len; i++) {
+        const Command *command = commands->pdata[i];
         shell_print(shell, "    %-30s %s\n", command->name, command->help);
-    shell_print(shell, "\n");
+    }
 }
 
 static bool
@@ -77,8 +93,10 @@ cmd_help(Shell *shell, const Args *args)
 
     if (!topic) {
         shell_print(shell, "Grouped commands:\n\n");
-        for (gsize g = 0; command_groups[g]; g++)
+        for (gsize g = 0; command_groups[g]; g++) {
             print_group(shell, command_groups[g]);
+            shell_print(shell, "\n");
+        }
         return true;
     }
     const Command *command = command_find(topic);
@@ -96,7 +114,7 @@ cmd_help(Shell *shell, const Args *args)
 }
 
 static const Option help_options[] = {
-    POSITIONAL("command", "a command, or the keyword of a group"),
+    TEXT_OF("command", complete_command, "a command, or the keyword of a group"),
     END_OF_OPTIONS,
 };
 
@@ -116,7 +134,7 @@ cmd_connect(Shell *shell, const Args *args)
 }
 
 static const Option connect_options[] = {
-    POSITIONAL("name", "URI of the hypervisor; none: the default one"),
+    TEXT("name", "URI of the hypervisor; none: the default one"),
     FLAG("readonly", "open a read-only connection"),
     END_OF_OPTIONS,
 };
@@ -136,7 +154,7 @@ cmd_cd(Shell *shell, const Args *args)
 }
 
 static const Option cd_options[] = {
-    {"dir", OPTION_STRING, OPTION_POSITIONAL, "folder to go to; none: home", COMPLETE_FILE},
+    TEXT_OF("dir", NULL, "folder to go to; none: home"),
     END_OF_OPTIONS,
 };
 
@@ -157,7 +175,7 @@ cmd_echo(Shell *shell, const Args *args)
     g_autoptr(GString) out = g_string_new(NULL);
 
     for (gsize i = 0; i < count; i++) {
-        g_string_append(out, i ? " " : "");
+        g_string_append(out, !i ? "" : args_has(args, "split") ? "\n" : " ");
         if (args_has(args, "xml")) {
             g_autofree char *escaped = g_markup_escape_text(words[i], -1);
             g_string_append(out, escaped);
@@ -173,28 +191,27 @@ cmd_echo(Shell *shell, const Args *args)
     if (args_has(args, "err"))
         fprintf(stderr, "%s\n", out->str);
     else
-        shell_print(shell, "%s\n", out->str);
+        shell_print(shell, "%s", out->str);
     return true;
 }
 
 static const Option echo_options[] = {
     FLAG("shell", "quote for a shell"),
     FLAG("xml", "escape for XML"),
+    FLAG("split", "print each argument on a line of its own"),
     FLAG("err", "write to standard error"),
     WORDS("string", "what to print"),
     END_OF_OPTIONS,
 };
 
-static const Command commands[] = {
+const Command shell_commands[] = {
     {"cd", cmd_cd, cd_options, "change the working folder", COMMAND_OFFLINE, NULL},
     {"echo", cmd_echo, echo_options, "print the arguments, escaped on request", COMMAND_OFFLINE,
      NULL},
     {"exit", cmd_quit, NULL, "leave virsh", COMMAND_OFFLINE, NULL},
     {"help", cmd_help, help_options, "explain the commands", COMMAND_OFFLINE, NULL},
-    {"pwd", cmd_pwd, NULL, "print the working folder", COMMAND_OFFLINE, NULL},
+    {"pwd", cmd_pwd, NULL, "print the working folder", COMMAND_OFFLINE | COMMAND_JSON, NULL},
     {"quit", cmd_quit, NULL, "leave virsh", COMMAND_OFFLINE, NULL},
     {"connect", cmd_connect, connect_options, "connect to a hypervisor", COMMAND_OFFLINE, NULL},
     {0},
 };
-
-const CommandGroup shell_group = {"Virsh itself", "virsh", commands};

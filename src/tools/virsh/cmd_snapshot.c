@@ -8,6 +8,7 @@
 #include "tools/virsh/groups.h"
 #include "tools/virsh/output.h"
 #include "tools/virsh/xml.h"
+#include "tools/virsh/xpath.h"
 
 static const FlagBit create_bits[] = {
     {"redefine", VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE},
@@ -70,14 +71,6 @@ snapshot_xml(virDomainSnapshotPtr snapshot)
     return xml ? xml_parse(xml) : NULL;
 }
 
-static const char *
-child_text(XmlNode *node, const char *name)
-{
-    XmlNode *child = xml_child(node, name);
-
-    return child ? child->text->str : NULL;
-}
-
 /* ---- create ---- */
 
 static bool
@@ -115,7 +108,7 @@ cmd_snapshot_create(Shell *shell, const Args *args)
 
 static const Option snapshot_create_options[] = {
     DOMAIN,
-    {"xmlfile", OPTION_STRING, OPTION_POSITIONAL, "file with the snapshot's XML", COMPLETE_FILE},
+    TEXT_OF("xmlfile", NULL, "file with the snapshot's XML"),
     FLAG("redefine", "bring back what is known about a snapshot that exists"),
     FLAG("current", "with --redefine: make it the current one"),
     CREATE_FLAGS,
@@ -141,15 +134,6 @@ split_spec(const char *text)
         }
         g_string_append_c(field, *at);
     }
-}
-
-static void
-append_attribute(GString *xml, const char *name, const char *value)
-{
-    g_autofree char *escaped = value ? g_markup_escape_text(value, -1) : NULL;
-
-    if (value)
-        g_string_append_printf(xml, " %s='%s'", name, escaped);
 }
 
 /* Take "key=value" fields apart into the places of @values; false for one that has no place. */
@@ -182,8 +166,8 @@ append_memspec(Shell *shell, GString *xml, const char *text)
     if (!read_spec(shell, "memspec", text, fields, bare, keys, values))
         return false;
     g_string_append(xml, "  <memory");
-    append_attribute(xml, "snapshot", values[1]);
-    append_attribute(xml, "file", values[0]);
+    xml_append_attribute(xml, "snapshot", values[1]);
+    xml_append_attribute(xml, "file", values[0]);
     g_string_append(xml, "/>\n");
     return true;
 }
@@ -202,9 +186,9 @@ append_diskspec(Shell *shell, GString *xml, const char *text)
     if (type && !g_str_equal(type, "file") && !g_str_equal(type, "block"))
         return shell_fail(shell, "Unknown storage type: '%s'", type);
     g_string_append(xml, "    <disk");
-    append_attribute(xml, "name", fields->pdata[0]);
-    append_attribute(xml, "snapshot", snapshot);
-    append_attribute(xml, "type", type);
+    xml_append_attribute(xml, "name", fields->pdata[0]);
+    xml_append_attribute(xml, "snapshot", snapshot);
+    xml_append_attribute(xml, "type", type);
     if (!driver && !file) {
         g_string_append(xml, "/>\n");
         return true;
@@ -212,25 +196,16 @@ append_diskspec(Shell *shell, GString *xml, const char *text)
     g_string_append(xml, ">\n");
     if (driver) {
         g_string_append(xml, "      <driver");
-        append_attribute(xml, "type", driver);
+        xml_append_attribute(xml, "type", driver);
         g_string_append(xml, "/>\n");
     }
     if (file) {
         g_string_append(xml, "      <source");
-        append_attribute(xml, g_strcmp0(type, "block") == 0 ? "dev" : "file", file);
+        xml_append_attribute(xml, g_strcmp0(type, "block") == 0 ? "dev" : "file", file);
         g_string_append(xml, "/>\n");
     }
     g_string_append(xml, "    </disk>\n");
     return true;
-}
-
-static void
-append_element(GString *xml, const char *name, const char *text)
-{
-    g_autofree char *escaped = text ? g_markup_escape_text(text, -1) : NULL;
-
-    if (text)
-        g_string_append_printf(xml, "  <%s>%s</%s>\n", name, escaped, name);
 }
 
 static bool
@@ -243,8 +218,8 @@ cmd_snapshot_create_as(Shell *shell, const Args *args)
     gsize count;
     const char *const *disks = args_words(args, "diskspec", &count);
 
-    append_element(xml, "name", args_text(args, "name"));
-    append_element(xml, "description", args_text(args, "description"));
+    xml_append_element(xml, "  ", "name", args_text(args, "name"));
+    xml_append_element(xml, "  ", "description", args_text(args, "description"));
     if (memory && !append_memspec(shell, xml, memory))
         return false;
     if (count)
@@ -264,11 +239,11 @@ cmd_snapshot_create_as(Shell *shell, const Args *args)
 
 static const Option snapshot_create_as_options[] = {
     DOMAIN,
-    POSITIONAL("name", "name; none: the present second"),
-    POSITIONAL("description", "what it is for"),
+    TEXT("name", "name; none: the present second"),
+    TEXT("description", "what it is for"),
     FLAG("print-xml", "print the XML and do nothing"),
     CREATE_FLAGS,
-    TEXT("memspec", "where memory goes: [file=]NAME[,snapshot=TYPE]"),
+    NAMED("memspec", "where memory goes: [file=]NAME[,snapshot=TYPE]"),
     WORDS("diskspec", "a disk: TARGET[,snapshot=TYPE][,driver=TYPE][,stype=TYPE][,file=NAME]"),
     END_OF_OPTIONS,
 };
@@ -336,13 +311,13 @@ print_list(Shell *shell, const Args *args, GArray *nodes)
     for (guint i = 0; i < nodes->len; i++) {
         Node *node = &g_array_index(nodes, Node, i);
         g_autoptr(XmlNode) xml = snapshot_xml(node->snapshot);
-        const char *created = child_text(xml, "creationTime");
+        const char *created = xml_child_text(xml, "creationTime");
         long long seconds = created ? g_ascii_strtoll(created, NULL, 10) : 0;
         g_autoptr(GDateTime) when = g_date_time_new_from_unix_local(seconds);
         g_autofree char *shown = when ? g_date_time_format(when, "%Y-%m-%d %H:%M:%S %z") : NULL;
         table_text(table, virDomainSnapshotGetName(node->snapshot));
         table_number_as(table, seconds, shown);
-        table_text(table, child_text(xml, "state"));
+        table_text(table, xml_child_text(xml, "state"));
         if (parents)
             table_text(table, node->parent || json ? node->parent : "");
     }
@@ -459,7 +434,7 @@ static const Option snapshot_list_options[] = {
     FLAG("internal", "only those inside the images"),
     FLAG("external", "only those in files of their own"),
     FLAG("tree", "draw the tree"),
-    {"from", OPTION_STRING, 0, "below this one", COMPLETE_SNAPSHOT},
+    TEXT_OF("from", complete_snapshot, "below this one"),
     FLAG("current", "below the current one"),
     FLAG("descendants", "with --from or --current: all levels below"),
     FLAG("name", "names only"),
@@ -499,7 +474,7 @@ cmd_snapshot_info(Shell *shell, const Args *args)
     if ((flag = virDomainSnapshotIsCurrent(snapshot, 0)) < 0)
         return false;
     fields_bool(fields, "Current", "current", flag, "yes", "no");
-    fields_text(fields, "State", "state", child_text(xml, "state"));
+    fields_text(fields, "State", "state", xml_child_text(xml, "state"));
     fields_text(fields, "Location", "location", location_of(xml));
     fields_text(fields, "Parent", "parent", parent);
     if ((flag = virDomainSnapshotNumChildren(snapshot, 0)) < 0)
@@ -515,11 +490,7 @@ cmd_snapshot_info(Shell *shell, const Args *args)
     return true;
 }
 
-#define SNAPSHOT                                                                  \
-    {                                                                             \
-        "snapshotname", OPTION_STRING, OPTION_POSITIONAL, "name of the snapshot", \
-            COMPLETE_SNAPSHOT                                                     \
-    }
+#define SNAPSHOT TEXT_OF("snapshotname", complete_snapshot, "name of the snapshot")
 
 static const Option snapshot_options[] = {
     DOMAIN,
@@ -540,16 +511,14 @@ cmd_snapshot_dumpxml(Shell *shell, const Args *args)
                   snapshot, args_has(args, "security-info") ? VIR_DOMAIN_SNAPSHOT_XML_SECURE : 0)
             : NULL;
 
-    if (xml)
-        print_xml(shell, xml);
-    return xml != NULL;
+    return xml && print_xml_parts(shell, args, xml);
 }
 
 static const Option snapshot_dumpxml_options[] = {
     DOMAIN,
-    {"snapshotname", OPTION_STRING, OPTION_POSITIONAL | OPTION_REQUIRED, "name of the snapshot",
-     COMPLETE_SNAPSHOT},
+    REQUIRED_OF("snapshotname", complete_snapshot, "name of the snapshot"),
     FLAG("security-info", "with passwords"),
+    XPATH_AND_WRAP,
     END_OF_OPTIONS,
 };
 
@@ -599,8 +568,7 @@ static const Option snapshot_current_options[] = {
     DOMAIN,
     FLAG("name", "its name instead of its XML"),
     FLAG("security-info", "with passwords"),
-    {"snapshotname", OPTION_STRING, OPTION_POSITIONAL, "make this one the current one",
-     COMPLETE_SNAPSHOT},
+    TEXT_OF("snapshotname", complete_snapshot, "make this one the current one"),
     END_OF_OPTIONS,
 };
 
@@ -638,7 +606,7 @@ cmd_snapshot_revert(Shell *shell, const Args *args)
 
     if (!snapshot || virDomainRevertToSnapshot(snapshot, ARGS_BITS(args, bits)) < 0)
         return false;
-    shell_note(shell, "Domain snapshot %s reverted\n\n", virDomainSnapshotGetName(snapshot));
+    shell_note(shell, "Domain snapshot %s reverted\n", virDomainSnapshotGetName(snapshot));
     return true;
 }
 
@@ -669,7 +637,7 @@ cmd_snapshot_delete(Shell *shell, const Args *args)
     if (virDomainSnapshotDelete(snapshot, ARGS_BITS(args, bits)) < 0)
         return shell_fail(shell, "Failed to delete snapshot %s",
                           virDomainSnapshotGetName(snapshot));
-    shell_note(shell, "Domain snapshot %s%s deleted\n\n", virDomainSnapshotGetName(snapshot),
+    shell_note(shell, "Domain snapshot %s%s deleted\n", virDomainSnapshotGetName(snapshot),
                args_has(args, "children-only") ? " children" : "");
     return true;
 }
@@ -709,7 +677,7 @@ put_snapshot_xml(Shell *shell, void *object, const char *xml, bool validate)
                  : 0;
     flags |= validate ? VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE : 0;
     g_autoptr(XmlNode) root = xml_parse(xml);
-    const char *name = child_text(root, "name");
+    const char *name = xml_child_text(root, "name");
     if (name && !edited->may_rename &&
         !g_str_equal(name, virDomainSnapshotGetName(edited->snapshot)))
         return shell_fail(shell, "must use --rename or --clone to change %s to %s",
@@ -750,7 +718,7 @@ static const Option snapshot_edit_options[] = {
     END_OF_OPTIONS,
 };
 
-static const Command commands[] = {
+const Command snapshot_commands[] = {
     {"snapshot-create", cmd_snapshot_create, snapshot_create_options,
      "take a snapshot as XML describes it", 0, NULL},
     {"snapshot-create-as", cmd_snapshot_create_as, snapshot_create_as_options,
@@ -777,5 +745,3 @@ static const Command commands[] = {
      "it."},
     {0},
 };
-
-const CommandGroup snapshot_group = {"Snapshot", "snapshot", commands};

@@ -25,8 +25,11 @@ typedef struct {
     char **(*completion_matches)(const char *, rl_compentry_func_t *);
     rl_completion_func_t **attempted_completion;
     char **line_buffer;
-    int *completion_append;
     const char **word_breaks;
+    int *completion_over;
+    void (*replace_line)(const char *, int);
+    int *done;
+    rl_hook_func_t **signal_event_hook;
 } Readline;
 
 static Readline rl;
@@ -47,11 +50,15 @@ load_readline(void)
     rl.completion_matches = dlsym(library, "rl_completion_matches");
     rl.attempted_completion = dlsym(library, "rl_attempted_completion_function");
     rl.line_buffer = dlsym(library, "rl_line_buffer");
-    rl.completion_append = dlsym(library, "rl_completion_append_character");
+    rl.completion_over = dlsym(library, "rl_attempted_completion_over");
+    rl.replace_line = dlsym(library, "rl_replace_line");
+    rl.done = dlsym(library, "rl_done");
+    rl.signal_event_hook = dlsym(library, "rl_signal_event_hook");
     rl.word_breaks = dlsym(library, "rl_basic_word_break_characters");
     return rl.readline && rl.add_history && rl.read_history && rl.write_history &&
            rl.stifle_history && rl.completion_matches && rl.attempted_completion &&
-           rl.line_buffer && rl.word_breaks;
+           rl.line_buffer && rl.word_breaks && rl.completion_over && rl.replace_line && rl.done &&
+           rl.signal_event_hook;
 }
 
 /* ---- completion ---- */
@@ -72,46 +79,7 @@ give_candidate(const char *text, int state)
     return NULL;
 }
 
-static void
-add_domains(void)
-{
-    virDomainPtr *domains = NULL;
-    virConnectPtr conn = shell_connection(completing_for);
-    int n = conn ? virConnectListAllDomains(conn, &domains, 0) : 0;
-
-    for (int i = 0; i < n; i++) {
-        g_ptr_array_add(candidates, g_strdup(virDomainGetName(domains[i])));
-        virDomainFree(domains[i]);
-    }
-    free(domains);
-}
-
-static void
-add_snapshots(const char *domain_name)
-{
-    virConnectPtr conn = shell_connection(completing_for);
-    g_autoptr(virDomain) domain =
-        conn && domain_name ? virDomainLookupByName(conn, domain_name) : NULL;
-    virDomainSnapshotPtr *snapshots = NULL;
-    int n = domain ? virDomainListAllSnapshots(domain, &snapshots, 0) : 0;
-
-    for (int i = 0; i < n; i++) {
-        g_ptr_array_add(candidates, g_strdup(virDomainSnapshotGetName(snapshots[i])));
-        virDomainSnapshotFree(snapshots[i]);
-    }
-    free(snapshots);
-}
-
-static void
-add_commands(void)
-{
-    for (gsize g = 0; command_groups[g]; g++) {
-        for (const Command *command = command_groups[g]->commands; command->name; command++)
-            g_ptr_array_add(candidates, g_strdup(command->name));
-    }
-}
-
-/* The option whose value is being typed: after --name, else the positional one of the same place. */
+/* The option whose value is being typed: after --name, else the one of the same place. */
 static const Option *
 option_at(const Command *command, char **words, guint n)
 {
@@ -126,45 +94,86 @@ option_at(const Command *command, char **words, guint n)
     for (guint i = 1; i < n; i++)
         place += !g_str_has_prefix(words[i], "--");
     for (const Option *option = command->options; option && option->name; option++) {
-        if (!(option->flags & OPTION_POSITIONAL))
+        if (option->type == OPTION_FLAG || option->type == OPTION_ALIAS ||
+            option->flags & OPTION_NAMED)
             continue;
-        if (place-- == 0)
+        if (option->type == OPTION_ARGV || place-- == 0)
             return option;
     }
     return NULL;
+}
+
+static void
+add_options(const Command *command, char **words)
+{
+    for (const Option *option = command->options; option && option->name; option++) {
+        g_autofree char *name = g_strdup_printf("--%s", option->name);
+        if (option->type != OPTION_ALIAS && !g_strv_contains((const char *const *)words, name))
+            g_ptr_array_add(candidates, g_steal_pointer(&name));
+    }
+    if (command->flags & COMMAND_JSON)
+        g_ptr_array_add(candidates, g_strdup("--json"));
+}
+
+/* A list of choices completes its last part: acpi,ag -> acpi,agent. */
+static void
+add_choices(const char *choices, const char *text)
+{
+    const char *comma = strrchr(text, ',');
+    g_auto(GStrv) words = g_strsplit(choices, ",", -1);
+
+    for (char **word = words; *word; word++)
+        g_ptr_array_add(candidates, g_strdup_printf("%.*s%s", comma ? (int)(comma - text + 1) : 0,
+                                                    text, *word));
 }
 
 static char **
 complete(const char *text, int start, int end)
 {
     g_autofree char *before = g_strndup(*rl.line_buffer, start);
-    g_auto(GStrv) words = g_strsplit_set(g_strstrip(before), " \t", -1);
+    /* Only the command under the cursor counts. */
+    const char *from = strrchr(before, ';');
+    g_autofree char *line = g_strdup(from ? from + 1 : before);
+    g_auto(GStrv) words = g_strsplit_set(g_strstrip(line), " \t", -1);
     guint n = words[0] && *words[0] ? g_strv_length(words) : 0;
+    virConnectPtr conn = shell_connection(completing_for);
 
     g_clear_pointer(&candidates, g_ptr_array_unref);
     candidates = g_ptr_array_new_with_free_func(g_free);
     if (n == 0) {
-        add_commands();
+        complete_command(conn, words, NULL, candidates);
         return rl.completion_matches(text, give_candidate);
     }
     const Command *command = command_find(words[0]);
-    if (command && g_str_has_prefix(text, "-")) {
-        for (const Option *option = command->options; option && option->name; option++)
-            g_ptr_array_add(candidates, g_strdup_printf("--%s", option->name));
-        if (command->flags & COMMAND_JSON)
-            g_ptr_array_add(candidates, g_strdup("--json"));
+    if (!command)
+        return NULL;
+    if (g_str_has_prefix(text, "-")) {
+        add_options(command, words);
         return rl.completion_matches(text, give_candidate);
     }
-    const Option *option = command ? option_at(command, words, n) : NULL;
-    if (option && option->completion == COMPLETE_DOMAIN)
-        add_domains();
-    else if (option && option->completion == COMPLETE_SNAPSHOT)
-        add_snapshots(n > 1 ? words[1] : NULL);
-    else if (g_str_equal(words[0], "help"))
-        add_commands();
+    const Option *option = option_at(command, words, n);
+    if (!option)
+        return NULL;
+    if (option->choices)
+        add_choices(option->choices, text);
+    if (option->complete)
+        option->complete(conn, words, option, candidates);
     virResetLastError();
-    return candidates->len ? rl.completion_matches(text, give_candidate)
-                           : NULL; /* NULL: file names */
+    /* Where nothing is known to fit, file names would only mislead; where it is a file, readline knows best. */
+    *rl.completion_over = option->complete != NULL;
+    return candidates->len ? rl.completion_matches(text, give_candidate) : NULL;
+}
+
+/* Ctrl-C while a line is typed: throw the line away. */
+static int
+on_signal(void)
+{
+    if (shell_was_interrupted()) {
+        shell_clear_interrupt();
+        rl.replace_line("", 0);
+        *rl.done = 1;
+    }
+    return 0;
 }
 
 /* ---- the loop ---- */
@@ -183,17 +192,17 @@ run_with_readline(Shell *shell)
 {
     g_autofree char *path = history_path();
     g_autofree char *folder = g_path_get_dirname(path);
-    bool read_only_prompt = geteuid() != 0;
 
     completing_for = shell;
     *rl.attempted_completion = complete;
+    *rl.signal_event_hook = on_signal;
     *rl.word_breaks = " \t\n;";
     rl.stifle_history(HISTORY_LINES);
     rl.read_history(path);
     printf("Welcome to virsh. Type 'help' for the commands, 'help NAME' for one of them, 'quit' to "
            "leave.\n\n");
     while (true) {
-        char *line = rl.readline(read_only_prompt ? "virsh > " : "virsh # ");
+        char *line = rl.readline(shell_is_read_only(shell) ? "virsh > " : "virsh # ");
         if (!line)
             break;
         if (*line)

@@ -189,7 +189,7 @@ table_print(Shell *shell, const Table *table)
         if (c + 1 == table->columns)
             g_string_append_c(out, '\n');
     }
-    shell_print(shell, "%s%s", out->str, shell_is_quiet(shell) ? "" : "\n");
+    shell_print(shell, "%s", out->str);
 }
 
 /* ---- fields ---- */
@@ -284,7 +284,7 @@ fields_print(Shell *shell, const Fields *fields)
     if (shell_wants_json(shell))
         shell_print(shell, "%s}\n", fields->json->str);
     else
-        shell_print(shell, "%s\n", fields->text->str);
+        shell_print(shell, "%s", fields->text->str);
 }
 
 /* ---- single values ---- */
@@ -295,7 +295,7 @@ print_value(Shell *shell, const char *key, const char *text)
     g_autoptr(GString) out = g_string_new("{");
 
     if (!shell_wants_json(shell)) {
-        shell_print(shell, "%s\n%s", text, shell_is_quiet(shell) ? "" : "\n");
+        shell_print(shell, "%s\n", text);
         return;
     }
     json_append_string(out, key);
@@ -310,7 +310,7 @@ print_number(Shell *shell, const char *key, long long number)
     if (shell_wants_json(shell))
         shell_print(shell, "{\"%s\":%lld}\n", key, number);
     else
-        shell_print(shell, "%lld\n%s", number, shell_is_quiet(shell) ? "" : "\n");
+        shell_print(shell, "%lld\n", number);
 }
 
 void
@@ -319,7 +319,7 @@ print_xml(Shell *shell, const char *xml)
     if (shell_wants_json(shell))
         print_value(shell, "xml", xml);
     else
-        shell_print(shell, "%s%s", xml, g_str_has_suffix(xml, "\n") ? "\n" : "\n\n");
+        shell_print(shell, "%s%s", xml, g_str_has_suffix(xml, "\n") ? "" : "\n");
 }
 
 char *
@@ -364,4 +364,20 @@ json_append_params(GString *out, const virTypedParameter *params, int n)
             g_string_append(out, text);
     }
     g_string_append_c(out, '}');
+}
+
+void
+params_print(Shell *shell, const virTypedParameter *params, int n, const char *format)
+{
+    g_autoptr(GString) json = g_string_new(NULL);
+
+    if (shell_wants_json(shell)) {
+        json_append_params(json, params, n);
+        shell_print(shell, "%s\n", json->str);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        g_autofree char *text = param_text(&params[i]);
+        shell_print(shell, format, params[i].field, text);
+    }
 }

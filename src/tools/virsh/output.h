@@ -44,3 +44,5 @@ void json_append_string(GString *out, const char *text);
 void json_append_params(GString *out, const virTypedParameter *params, int n);
 /* A typed parameter's value as text. Free with g_free. */
 char *param_text(const virTypedParameter *param);
+/* Parameters in lines of that form (name, value), or as a JSON object. */
+void params_print(Shell *shell, const virTypedParameter *params, int n, const char *format);

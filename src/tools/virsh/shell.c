@@ -2,6 +2,7 @@
 /* virsh: options, connection, running commands, reporting errors. Commands are in cmd_*.c, one file a subject; the interactive
  * part (history, completion) is in interactive.c and loads readline only when a person types. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,12 +25,15 @@ struct Shell {
     bool json_now; /* for the command that runs */
     bool interactive;
     bool quit;
+    char *carried_error;
+    bool output_lost; /* nobody reads any more: EPIPE, or a full disk */
     int keepalive_interval, keepalive_count;
     const char *escape;
     FILE *log;
 };
 
 static volatile sig_atomic_t interrupted;
+static int wake_fds[2] = {-1, -1}; /* the handler writes, shell_run_loop reads */
 
 /* ---- printing ---- */
 
@@ -77,9 +81,18 @@ report_library_error(Shell *shell)
 {
     virErrorPtr err = virGetLastError();
 
-    if (err && err->code != VIR_ERR_OK && err->message)
+    if (shell->carried_error)
+        shell_fail(shell, "%s", shell->carried_error);
+    else if (err && err->code != VIR_ERR_OK && err->message)
         shell_fail(shell, "%s", err->message);
     virResetLastError();
+}
+
+void
+shell_carry_error(Shell *shell, const char *message)
+{
+    g_free(shell->carried_error);
+    shell->carried_error = g_strdup(message);
 }
 
 static void
@@ -128,7 +141,7 @@ shell_quit(Shell *shell)
 bool
 shell_has_quit(Shell *shell)
 {
-    return shell->quit;
+    return shell->quit || shell->output_lost;
 }
 
 bool
@@ -137,10 +150,58 @@ shell_was_interrupted(void)
     return interrupted;
 }
 
+void
+shell_clear_interrupt(void)
+{
+    interrupted = 0;
+}
+
+bool
+shell_is_read_only(Shell *shell)
+{
+    return shell->read_only;
+}
+
 static void
 on_interrupt(int signal_number)
 {
-    interrupted = 1;
+    int before = errno;
+
+    interrupted = signal_number;
+    if (wake_fds[1] >= 0 && write(wake_fds[1], "", 1) < 0)
+        interrupted = signal_number; /* full: it wakes all the same */
+    errno = before;
+}
+
+static void
+on_wake(int watch, int fd, int events, void *opaque)
+{
+    char bytes[64];
+
+    while (read(fd, bytes, sizeof bytes) > 0)
+        continue;
+}
+
+bool
+shell_run_loop(Shell *shell, const bool *done)
+{
+    struct sigaction action = {.sa_handler = on_interrupt}, term, hangup;
+    int watch;
+
+    if (wake_fds[0] < 0 && pipe2(wake_fds, O_CLOEXEC | O_NONBLOCK) < 0)
+        return shell_fail(shell, "cannot make a pipe: %s", g_strerror(errno));
+    watch = virEventAddHandle(wake_fds[0], VIR_EVENT_HANDLE_READABLE, on_wake, NULL, NULL);
+    sigaction(SIGTERM, &action, &term);
+    sigaction(SIGHUP, &action, &hangup);
+    while (!*done && !interrupted && virEventRunDefaultImpl() == 0 &&
+           virConnectIsAlive(shell->conn) == 1)
+        continue;
+    sigaction(SIGTERM, &term, NULL);
+    sigaction(SIGHUP, &hangup, NULL);
+    virEventRemoveHandle(watch);
+    if (interrupted == SIGTERM || interrupted == SIGHUP)
+        shell->quit = true;
+    return *done || interrupted;
 }
 
 /* ---- connection ---- */
@@ -230,12 +291,33 @@ const Command *
 command_find(const char *name)
 {
     for (gsize g = 0; command_groups[g]; g++) {
-        for (const Command *command = command_groups[g]->commands; command->name; command++) {
-            if (g_str_equal(command->name, name))
-                return command;
+        for (gsize t = 0; command_groups[g]->tables[t]; t++) {
+            for (const Command *command = command_groups[g]->tables[t]; command->name; command++) {
+                if (g_str_equal(command->name, name))
+                    return command;
+            }
         }
     }
     return NULL;
+}
+
+static int
+compare_commands(const void *a, const void *b)
+{
+    return strcmp((*(const Command *const *)a)->name, (*(const Command *const *)b)->name);
+}
+
+GPtrArray *
+group_commands(const CommandGroup *group)
+{
+    GPtrArray *commands = g_ptr_array_new();
+
+    for (gsize t = 0; group->tables[t]; t++) {
+        for (const Command *command = group->tables[t]; command->name; command++)
+            g_ptr_array_add(commands, (void *)command);
+    }
+    g_ptr_array_sort(commands, compare_commands);
+    return commands;
 }
 
 static bool
@@ -250,12 +332,14 @@ run_command(Shell *shell, const Command *command, const Args *args)
     bool good = (!needs_connection || ensure_connected(shell)) && command->run(shell, args);
     if (!good)
         report_library_error(shell);
+    g_clear_pointer(&shell->carried_error, g_free);
     if (shell->timing)
-        printf("\n(Time: %.3f ms)\n\n", (g_get_monotonic_time() - began) / 1000.0);
-    fflush(stdout);
-    /* A person sees commands apart by a blank line, errors included. */
-    if (!good && !shell->quiet && shell->interactive)
-        fputc('\n', stderr);
+        printf("\n(Time: %.3f ms)\n", (g_get_monotonic_time() - began) / 1000.0);
+    /* A blank line sets commands apart; scripts know it and count on it. */
+    if (!shell->quit)
+        shell_note(shell, "\n");
+    if (fflush(stdout) != 0)
+        shell->output_lost = true;
     return good;
 }
 
@@ -293,7 +377,7 @@ shell_run_line(Shell *shell, const char *line)
 
     if (!commands)
         return shell_fail(shell, "%s", why);
-    for (guint i = 0; i < commands->len && !shell->quit; i++) {
+    for (guint i = 0; i < commands->len && !shell_has_quit(shell); i++) {
         GPtrArray *words = commands->pdata[i];
         gsize n = words->len;
         g_ptr_array_add(words, NULL);
@@ -307,7 +391,7 @@ shell_run_line(Shell *shell, const char *line)
 static bool
 run_arguments(Shell *shell, char **words, int n)
 {
-    for (int from = 0; from < n && !shell->quit;) {
+    for (int from = 0; from < n && !shell_has_quit(shell);) {
         int to = from;
         while (to < n && !g_str_equal(words[to], ";"))
             to++;
@@ -347,8 +431,11 @@ print_usage(void)
            g_get_prgname(), g_get_prgname());
     for (gsize g = 0; command_groups[g]; g++) {
         printf(" %s (help keyword '%s')\n", command_groups[g]->title, command_groups[g]->keyword);
-        for (const Command *command = command_groups[g]->commands; command->name; command++)
+        g_autoptr(GPtrArray) commands = group_commands(command_groups[g]);
+        for (guint i = 0; i < commands->len; i++) {
+            const Command *command = commands->pdata[i];
             printf("    %-30s %s\n", command->name, command->help);
+        }
         printf("\n");
     }
 }
