@@ -15,6 +15,8 @@ struct Node {
     ImageId id;         /* inode 0: no such file */
     ImageFormat format; /* as which the header was looked at; UNKNOWN: not yet */
     bool is_marked;     /* visited by the search that runs */
+    char *problem;      /* why its header could not be read */
+    char *remote;       /* what it is backed by, when that is no local file */
     Node *below;
     GPtrArray *above;   /* of Node *, borrowed */
     GPtrArray *holders; /* of char * */
@@ -31,6 +33,8 @@ static void
 node_free(Node *node)
 {
     g_free(node->path);
+    g_free(node->problem);
+    g_free(node->remote);
     g_ptr_array_unref(node->above);
     g_ptr_array_unref(node->holders);
     g_free(node);
@@ -107,7 +111,9 @@ read_node(ImageGraph *graph, Node *node, ImageFormat format, ImageFormat *below_
     Node *below;
 
     node->format = format;
+    g_clear_pointer(&node->problem, g_free);
     if (!header) {
+        node->problem = g_strdup(err->message);
         note_unknown(graph, node->path, err->message);
         return NULL;
     }
@@ -117,8 +123,10 @@ read_node(ImageGraph *graph, Node *node, ImageFormat format, ImageFormat *below_
     path = image_backing_path(node->path, header->backing_name, below_format);
     if (*below_format == IMAGE_FORMAT_UNKNOWN)
         *below_format = IMAGE_FORMAT_RAW;
-    if (!path)
-        return NULL; /* not a local file: nobody here removes it */
+    if (!path) {
+        node->remote = g_strdup(header->backing_name); /* nobody here removes it */
+        return NULL;
+    }
     below = take_node(graph, path);
     node->below = below;
     g_ptr_array_add(below->above, node);
@@ -262,6 +270,33 @@ image_graph_is_named(const ImageGraph *graph, const char *path)
     const Node *node = find_node(graph, path);
 
     return node && node->holders->len > 0;
+}
+
+const char *
+image_graph_below(const ImageGraph *graph, const char *path)
+{
+    const Node *node = find_node(graph, path);
+
+    if (!node)
+        return NULL;
+    return node->below ? node->below->path : node->remote;
+}
+
+bool
+image_graph_check(const ImageGraph *graph, const char *path, GError **err)
+{
+    const Node *node = find_node(graph, path);
+
+    for (int depth = 0; node; node = node->below) {
+        if (node->problem)
+            return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' cannot be used: %s", path,
+                        node->problem);
+        if (++depth > IMAGE_CHAIN_MAX)
+            return fail(err, VIR_ERR_OPERATION_FAILED,
+                        "the chain of '%s' has more than %d images, or leads back to itself", path,
+                        IMAGE_CHAIN_MAX);
+    }
+    return true;
 }
 
 ImageFormat

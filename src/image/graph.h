@@ -36,6 +36,11 @@ GPtrArray *image_graph_users(const ImageGraph *graph, const char *path);
 bool image_graph_is_held(const ImageGraph *graph, const char *path);
 /* Does anybody name just this image, not only one above it? */
 bool image_graph_is_named(const ImageGraph *graph, const char *path);
+/* What it is backed by: a path, or the name of something that is no local file. NULL: nothing, or
+ * it cannot be read. */
+const char *image_graph_below(const ImageGraph *graph, const char *path);
+/* Can the known image at @path and everything below it be opened? The error names what cannot. */
+bool image_graph_check(const ImageGraph *graph, const char *path, GError **err);
 /* As which format it was looked at; RAW when it is not known. */
 ImageFormat image_graph_format(const ImageGraph *graph, const char *path);
 /* Whether the file at @path, which we made as @mark, may go: it still is that file and nobody

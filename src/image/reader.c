@@ -13,7 +13,10 @@
 void
 image_reader_of_bytes(ImageReader *reader, const void *bytes, gsize len)
 {
-    *reader = (ImageReader){.fd = -1, .bytes = bytes, .len = len};
+    reader->fd = -1;
+    reader->bytes = bytes;
+    reader->len = len;
+    reader->head_len = 0;
 }
 
 bool
@@ -23,7 +26,12 @@ image_reader_of_fd(ImageReader *reader, int fd, const char *path, GError **err)
 
     if (end < 0)
         return fail_errno(err, "seek in", path);
-    *reader = (ImageReader){.fd = fd, .len = (guint64)end};
+    reader->fd = fd;
+    reader->bytes = NULL;
+    reader->len = (guint64)end;
+    reader->head_len = 0;
+    /* Most of what is asked for stands here; without it a header would cost ten system calls. */
+    reader->head_len = image_read_some(reader, 0, reader->head, sizeof(reader->head));
     return true;
 }
 
@@ -37,6 +45,10 @@ image_read_some(const ImageReader *reader, guint64 offset, void *bytes, gsize ma
     max = MIN(max, reader->len - offset);
     if (reader->fd < 0) {
         memcpy(bytes, reader->bytes + offset, max);
+        return max;
+    }
+    if (offset + max <= reader->head_len) {
+        memcpy(bytes, reader->head + offset, max);
         return max;
     }
     while (used < max) {

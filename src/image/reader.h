@@ -10,6 +10,8 @@ typedef struct {
     int fd;              /* -1: @bytes */
     const guchar *bytes; /* borrowed */
     guint64 len;         /* of the file or of @bytes */
+    gsize head_len;      /* of a file: what was read of its beginning */
+    guchar head[4096];
 } ImageReader;
 
 void image_reader_of_bytes(ImageReader *reader, const void *bytes, gsize len);

@@ -29,6 +29,7 @@ typedef struct {
     const DomainSnapshot *snapshot;
     ImageRecords *records;
     RevertPlan *plan;
+    ImageGraph *graph; /* what will need images, once the revert is done */
 } Planner;
 
 static RevertTo
@@ -126,26 +127,30 @@ find_neighbour(const Planner *planner, const Disk *disk)
     return entry && entry->source.file ? g_strdup(entry->source.file) : NULL;
 }
 
+/* The oldest image below @path names all that reverts of a disk make. */
 static char *
-choose_name(const Planner *planner, const Disk *disk, const char *base_path, ImageFormat format,
-            GError **err)
+find_stem(const Planner *planner, const char *path)
 {
-    g_autoptr(ImageChain) chain = image_chain_read(base_path, format, NULL, err);
-    g_autofree char *beside = chain ? find_neighbour(planner, disk) : NULL;
-    g_autofree char *stem = NULL;
+    const char *below;
+
+    while ((below = image_graph_below(planner->graph, path)))
+        path = below;
+    return image_name_stem(path);
+}
+
+static char *
+choose_name(const Planner *planner, const Disk *disk, const char *base_path, GError **err)
+{
+    g_autofree char *beside = find_neighbour(planner, disk);
+    g_autofree char *stem = find_stem(planner, base_path);
     g_autofree char *dir = NULL;
     guint number;
 
-    if (!chain) {
-        g_prefix_error(err, "disk %s: ", disk->target.dev);
-        return NULL;
-    }
     if (!beside)
         return fail_null(
             err, VIR_ERR_CONFIG_UNSUPPORTED,
             "disk %s is on a block device ('%s'): there is no folder for its new image",
             disk->target.dev, base_path);
-    stem = image_name_stem(image_chain_base(chain)->name);
     dir = g_path_get_dirname(beside);
     number = MAX(image_records_last_revert(planner->records, dir, stem),
                  image_name_last_revert(beside, stem));
@@ -171,7 +176,12 @@ plan_disk(Planner *planner, const Disk *disk, GError **err)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                     "disk %s: reverts of %s disks are not supported", disk->target.dev,
                     storage_type_to_string(disk->type));
-    path = choose_name(planner, disk, base, format, err);
+    image_graph_hold(planner->graph, "the new state", base, format);
+    if (!image_graph_check(planner->graph, base, err)) {
+        g_prefix_error(err, "disk %s: ", disk->target.dev);
+        return false;
+    }
+    path = choose_name(planner, disk, base, err);
     if (!path)
         return false;
     /* A next boot may have another image at the same target. */
@@ -265,21 +275,6 @@ plan_machines(Planner *planner, GError **err)
 
 /* ---- what goes ---- */
 
-/* Everything that needs an image once the revert is done. */
-static ImageGraph *
-holders_afterwards(const Planner *planner)
-{
-    const Guest *guest = planner->guest;
-    ImageGraph *graph = snapshot_holders(guest->qemu, guest);
-
-    snapshot_tree_hold_images(graph, guest->name, guest->snapshots);
-    for (guint i = 0; i < planner->plan->overlays->len; i++) {
-        const NewOverlay *overlay = planner->plan->overlays->pdata[i];
-        image_graph_hold(graph, "the new state", overlay->base_path, overlay->base_format);
-    }
-    return graph;
-}
-
 static bool
 is_going(const GPtrArray *going, const char *path)
 {
@@ -293,38 +288,28 @@ is_going(const GPtrArray *going, const char *path)
 /* From the top of a present disk down to the first image that somebody needs, or that we did not
  * make. */
 static void
-plan_going(Planner *planner, const ImageGraph *graph, const Disk *disk)
+plan_going(Planner *planner, const Disk *disk)
 {
-    const char *top = disk_source_path(disk->type, &disk->source);
-    g_autoptr(GError) err = NULL;
-    g_autoptr(ImageChain) chain = NULL;
+    const char *path = disk_source_path(disk->type, &disk->source);
 
-    if (!top || !disk_is_kept(disk) || disk->type != STORAGE_TYPE_FILE)
+    if (!path || !disk_is_kept(disk) || disk->type != STORAGE_TYPE_FILE)
         return;
-    chain = image_chain_read(top, disk_image_format(disk), NULL, &err);
-    if (!chain) {
-        log_warning(LOG_QEMU, "%s: disk %s: its abandoned images are kept: %s",
-                    planner->guest->name, disk->target.dev, err->message);
-        return;
-    }
-    for (guint i = 0; i < chain->layers->len; i++) {
-        const ImageLayer *layer = chain->layers->pdata[i];
-        const FileMark *mark =
-            layer->path ? image_records_find(planner->records, layer->path) : NULL;
+    image_graph_add(planner->graph, path, disk_image_format(disk));
+    for (; path && !image_graph_is_held(planner->graph, path);
+         path = image_graph_below(planner->graph, path)) {
+        const FileMark *mark = image_records_find(planner->records, path);
         GoingImage *image;
 
-        if (!layer->path || image_graph_is_held(graph, layer->path))
-            return;
         if (!mark) {
             log_warning(LOG_QEMU,
                         "%s: '%s' is not used any more and kept: it was not made by this daemon",
-                        planner->guest->name, layer->path);
+                        planner->guest->name, path);
             return;
         }
-        if (is_going(planner->plan->going, layer->path))
-            continue;
+        if (is_going(planner->plan->going, path))
+            return;
         image = g_new0(GoingImage, 1);
-        image->path = g_strdup(layer->path);
+        image->path = g_strdup(path);
         image->mark = *mark;
         g_ptr_array_add(planner->plan->going, image);
     }
@@ -333,12 +318,11 @@ plan_going(Planner *planner, const ImageGraph *graph, const Disk *disk)
 static void
 plan_all_going(Planner *planner)
 {
-    g_autoptr(ImageGraph) graph = holders_afterwards(planner);
     const Domain *present[] = {guest_live(planner->guest), guest_config(planner->guest)};
 
     for (guint k = 0; k < G_N_ELEMENTS(present); k++) {
         for (gsize i = 0; present[k] && i < present[k]->n_disks; i++)
-            plan_going(planner, graph, present[k]->disks[i]);
+            plan_going(planner, present[k]->disks[i]);
     }
 }
 
@@ -370,10 +354,13 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, RevertTo to, GError **er
 {
     g_autoptr(RevertPlan) plan = g_new0(RevertPlan, 1);
     g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
+    g_autoptr(ImageGraph) graph = NULL;
     Planner planner = {.guest = guest, .snapshot = snapshot, .records = records, .plan = plan};
 
     if (!records)
         return NULL;
+    planner.graph = graph = snapshot_holders(guest->qemu, guest);
+    snapshot_tree_hold_images(graph, guest->name, guest->snapshots);
     plan->name = g_strdup_printf("snapshot %s", snapshot->name);
     plan->to = to;
     plan->overlays = new_overlays_new();
