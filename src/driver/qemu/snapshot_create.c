@@ -312,7 +312,8 @@ snapshot_create_xml(Call *call, const RemoteDomainSnapshotCreateXmlArgs *args,
     if (!check_flags(args->flags, err))
         return false;
     guest = guest_of_call(call, &args->dom, err);
-    if (!guest)
+    if (!guest || ((args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE) &&
+                   !model_validate(&domain_snapshot_model, args->xml_desc, err)))
         return false;
     snapshot = snapshot_parse(args->xml_desc, is_redefine,
                               args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, err);
