@@ -397,3 +397,85 @@ def test_undefine_refuses_and_then_forgets_snapshots(lab):
     assert guest.files() == {f'g{i}.{end}' for i in range(3) for end in ('img', 's1')}
     assert not [f for f in (lab.dir / 'lib/qemu/snapshot').rglob('*') if f.is_file()]
     assert not list((lab.dir / 'lib/qemu/images').iterdir())
+
+
+def test_disk_that_was_left_out_goes_on_from_its_present_image(lab):
+    """Its image is the one that the running guest writes to, so the old emulator has to end first."""
+    guest = Guest(lab, disks=2)
+    guest.write(1)
+    guest.snap('s1', body="<disks><disk name='vda'/><disk name='vdb' snapshot='no'/></disks>")
+    guest.write(2)
+    guest.bring(RUNNING)
+    old = lab.emulators()['g']
+    guest.revert('s1', RUN)
+    assert guest.dom.state()[0] == RUNNING
+    assert lab.emulator_list() != [('g', old)] and len(lab.emulator_list()) == 1
+    assert guest.read() == [3, 6]
+    tops = [os.path.basename(path) for path, _ in guest.tops()]
+    assert tops == ['g0.r1.qcow2', 'g1.r1.qcow2']
+
+
+def test_disks_on_block_devices_are_snapshotted_and_reverted(lab):
+    image = lab.images / 'block.raw'
+    image.write_bytes(bytes(8 << 20))
+    attached = subprocess.run(['losetup', '--show', '-f', str(image)], capture_output=True, text=True)
+    if attached.returncode:
+        pytest.skip('no loop device')
+    device = attached.stdout.strip()
+    try:
+        guest = Guest(lab, disks=1, form='raw')
+        xml = guest.dom.XMLDesc().replace("type='file' device='disk'", "type='block' device='disk'").replace(
+            f"file='{guest.paths[0]}'", f"dev='{device}'")
+        guest.dom = guest.conn.defineXML(xml)
+        subprocess.run(['qemu-io', '-f', 'raw', '-c', 'write -P 3 0 64k', device], check=True, capture_output=True)
+        with pytest.raises(libvirt.libvirtError, match='not a regular file'):
+            guest.snap('s0')
+        guest.snap('s1', body=f"<disks><disk name='vda'><source file='{lab.images}/over.qcow2'/></disk></disks>")
+        guest.bring(RUNNING)
+        guest.revert('s1', RUN)
+        top = guest.tops()[0][0]
+        assert top == str(lab.images / f'{os.path.basename(device)}.r1.qcow2')
+        assert guest.read_image(top, 'qcow2') == 3
+        guest.delete('s1')
+        guest.bring(OFF)
+        disk = ET.fromstring(guest.dom.XMLDesc()).find('devices/disk')
+        assert disk.get('type') == 'block' and disk.find('source').get('dev') == device
+        assert disk.find('driver').get('type') == 'raw'
+    finally:
+        subprocess.run(['losetup', '-d', device], check=False)
+
+
+def test_images_that_differ_only_after_the_last_dot_get_names_of_their_own(lab):
+    """disk.0 and disk.1 in one folder: a snapshot must be told names, a revert finds them."""
+    guest = Guest(lab, disks=2)
+    for i, path in enumerate(guest.paths):
+        path.rename(lab.images / f'disk.{i}')
+    xml = guest.dom.XMLDesc()
+    for i, path in enumerate(guest.paths):
+        xml = xml.replace(str(path), str(lab.images / f'disk.{i}'))
+    guest.dom = guest.conn.defineXML(xml)
+    guest.write(1)
+    with pytest.raises(libvirt.libvirtError, match='disk.s1'):
+        guest.snap('s1')
+    guest.snap('s1', body=''.join(['<disks>', *(f"<disk name='{dev}'><source file='{lab.images}/{dev}.s1'/></disk>"
+                                                for dev in ('vda', 'vdb')), '</disks>']))
+    guest.write(2)
+    guest.revert('s1')
+    assert [os.path.basename(path) for path, _ in guest.tops()] == ['disk.r1.qcow2', 'disk.r2.qcow2']
+    assert guest.read() == [3, 3]
+
+
+def test_transient_guest_is_snapshotted_and_reverted_while_it_runs(lab):
+    guest = Guest(lab, disks=1)
+    guest.write(1)
+    xml = guest.dom.XMLDesc()
+    guest.dom.undefine()
+    guest.dom = guest.conn.createXML(xml)
+    guest.snap('s1')
+    with pytest.raises(libvirt.libvirtError, match='transient'):
+        guest.revert('s1')
+    guest.revert('s1', RUN)
+    assert guest.dom.state()[0] == RUNNING and not guest.dom.isPersistent()
+    assert guest.holds(1)
+    guest.dom.destroy()
+    assert not [f for f in (lab.dir / 'lib/qemu/snapshot').rglob('*') if f.is_file()]
