@@ -479,3 +479,48 @@ def test_transient_guest_is_snapshotted_and_reverted_while_it_runs(lab):
     assert guest.holds(1)
     guest.dom.destroy()
     assert not [f for f in (lab.dir / 'lib/qemu/snapshot').rglob('*') if f.is_file()]
+
+
+@pytest.fixture
+def small_lab(tmp_path):
+    """A lab whose images lie on a file system of 24 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip('needs root')
+    become_subreaper()
+    (tmp_path / 'images').mkdir()
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=24m', 'none', str(tmp_path / 'images')], check=False).returncode:
+        pytest.skip('cannot mount')
+    try:
+        with Lab(tmp_path) as lab:
+            yield lab
+    finally:
+        subprocess.run(['umount', '-l', str(tmp_path / 'images')], check=False)
+
+
+@pytest.mark.parametrize('state', (OFF, RUNNING))
+def test_full_disk_leaves_everything_as_it_was(small_lab, state):
+    guest = Guest(small_lab, disks=2)
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    guest.bring(state)
+    ballast = small_lab.images / 'ballast'
+    file = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+    try:
+        while True:
+            os.write(file, bytes(4096))
+    except OSError:
+        os.close(file)
+    before, files = guest.tops(), guest.files()
+    for attempt in (lambda: guest.snap('s2'), lambda: guest.snap('m', memory=True), lambda: guest.revert('s1'),
+                    lambda: guest.revert('s1', RUN)):
+        with pytest.raises(libvirt.libvirtError):
+            attempt()
+        assert guest.dom.state()[0] == state
+        assert guest.tops() == before and guest.files() == files
+        assert guest.tree() == {'s1': None} and guest.holds(2)
+        assert not os.listdir(small_lab.dir / 'lib/qemu/journal')
+    ballast.unlink()
+    guest.snap('s2')
+    guest.revert('s1')
+    assert guest.holds(1)
