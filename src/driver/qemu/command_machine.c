@@ -144,7 +144,11 @@ append_model(CommandLine *line, GString *value, GError **err)
 {
     const Domain *dom = line->dom;
     const Cpu *cpu = &dom->cpu;
+    bool is_hosts = cpu->mode == CPU_MODE_HOST_PASSTHROUGH || cpu->mode == CPU_MODE_MAXIMUM;
 
+    if (is_hosts && dom->type == VIRT_TYPE_KVM && !line->is_dry && !line->info->runs_kvm_host_cpu)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "KVM on this host does not run CPU mode '%s': choose a model by name", cpu_mode_to_string(cpu->mode));
     switch (cpu->mode) {
     case CPU_MODE_HOST_PASSTHROUGH:
         if (dom->type != VIRT_TYPE_KVM)

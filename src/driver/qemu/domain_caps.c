@@ -112,15 +112,19 @@ fill_cpus(DomainCapabilities *caps, const EmulatorInfo *info, bool is_kvm)
 {
     const char *const *switches = WORDS("on", "off");
 
-    caps->n_cpu_modes = 4;
+    bool has_host = is_kvm && info->runs_kvm_host_cpu;
+    bool has_maximum = !is_kvm || info->runs_kvm_host_cpu;
+
     caps->cpu_modes = g_new0(CapsCpuMode *, 4);
-    caps->cpu_modes[0] = make_mode(CPU_MODE_HOST_PASSTHROUGH, is_kvm);
-    if (is_kvm)
+    caps->cpu_modes[0] = make_mode(CPU_MODE_HOST_PASSTHROUGH, has_host);
+    if (has_host)
         append_enum(&caps->cpu_modes[0]->enums, &caps->cpu_modes[0]->n_enums, "hostPassthroughMigratable", switches);
-    caps->cpu_modes[1] = make_mode(CPU_MODE_MAXIMUM, true);
-    append_enum(&caps->cpu_modes[1]->enums, &caps->cpu_modes[1]->n_enums, "maximumMigratable", switches);
+    caps->cpu_modes[1] = make_mode(CPU_MODE_MAXIMUM, has_maximum);
+    if (has_maximum)
+        append_enum(&caps->cpu_modes[1]->enums, &caps->cpu_modes[1]->n_enums, "maximumMigratable", switches);
     caps->cpu_modes[2] = make_mode(CPU_MODE_HOST_MODEL, false);
     caps->cpu_modes[3] = make_mode(CPU_MODE_CUSTOM, true);
+    caps->n_cpu_modes = 4;
     fill_custom_models(caps->cpu_modes[3], is_kvm ? info->kvm_cpus : info->cpus);
 }
 

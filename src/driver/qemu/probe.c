@@ -24,7 +24,7 @@
 #include "seam/qmp.h"
 #include "seam/stub.h"
 
-enum { PROBE_TIMEOUT_MS = 20000, CACHE_FORMAT = 1, CACHE_MAX_BYTES = 16 << 20 };
+enum { PROBE_TIMEOUT_MS = 20000, CACHE_FORMAT = 2, CACHE_MAX_BYTES = 16 << 20 };
 
 static const struct {
     const char *command, *args;
@@ -182,7 +182,7 @@ ask(QemuDriver *qemu, const char *path, const char *accelerator, GError **err)
 /* Run a guest of three instructions under KVM: they write 0x10 to the port of isa-debug-exit, which ends the emulator with
  * status 0x10 * 2 + 1. An openable /dev/kvm alone does not prove that guests run. x86 only. */
 static bool
-try_kvm(const char *path)
+try_kvm(const char *path, const char *cpu)
 {
     static const guchar code[] = {0xb0, 0x10, 0xe6, 0xf4, 0xf4}; /* mov al,0x10; out 0xf4,al; hlt */
     enum { ROM_BYTES = 65536, RESET_VECTOR = ROM_BYTES - 16 };
@@ -191,7 +191,7 @@ try_kvm(const char *path)
     g_auto(CommandResult) result = {0};
     const char *const argv[] = {path,       "-nodefaults", "-no-user-config", "-display", "none", "-machine",
                                 "pc,accel=kvm", "-m",      "16",              "-bios",    bios,   "-device",
-                                "isa-debug-exit,iobase=0xf4,iosize=0x4", NULL};
+                                "isa-debug-exit,iobase=0xf4,iosize=0x4", "-cpu", cpu, NULL};
 
     if (rom < 0 || ftruncate(rom, ROM_BYTES) < 0 || pwrite(rom, code, sizeof(code), RESET_VECTOR) != sizeof(code))
         return false;
@@ -288,6 +288,7 @@ read_answers(const char *path, const Json *cache, GError **err)
     info->options = collect_names(json_object_get(tcg, "query-command-line-options"), "option");
     info->has_tcg = emulator_info_has_type(info, "tcg-accel");
     info->runs_kvm = json_is_object(json_object_get(cache, "kvm"));
+    info->runs_kvm_host_cpu = json_is_true(json_object_get(cache, "kvm-host-cpu"));
     if (!info->arch || info->machines->len == 0 || info->version == 0)
         return fail_null(err, VIR_ERR_INTERNAL_ERROR, "emulator '%s' does not say what it is", path);
     return g_steal_pointer(&info);
@@ -348,14 +349,18 @@ emulator_info_load(QemuDriver *qemu, const char *path, GError **err)
         return NULL;
     }
     cache = json_pack("{s:O s:O s:O}", "file", file, "host", kvm, "tcg", tcg);
-    if (json_is_true(json_object_get(kvm, "device")) && try_kvm(path)) {
+    if (json_is_true(json_object_get(kvm, "device")) && try_kvm(path, "kvm64")) {
         g_autoptr(Json) with_kvm = ask(qemu, path, "kvm", NULL);
 
-        if (with_kvm)
+        if (with_kvm) {
             json_object_set(cache, "kvm", with_kvm);
+            json_object_set_new(cache, "kvm-host-cpu", json_boolean(try_kvm(path, "host")));
+        }
     }
     log_info(LOG_QEMU, "emulator %s: asked in %d ms, KVM %s", path, (int)(clock_monotonic_ms() - before_ms),
-             json_object_get(cache, "kvm") ? "runs" : "does not run");
+             json_is_true(json_object_get(cache, "kvm-host-cpu")) ? "runs"
+             : json_object_get(cache, "kvm")                      ? "runs, but not with the host's own CPU model"
+                                                                  : "does not run");
     write_cache(qemu, path, cache);
     return read_answers(path, cache, err);
 }

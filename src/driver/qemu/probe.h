@@ -36,6 +36,7 @@ typedef struct {
     GHashTable *options;     /* command line options */
     bool has_tcg;            /* software emulation is built in */
     bool runs_kvm;           /* a guest was really run with it */
+    bool runs_kvm_host_cpu;  /* and one with the host's own processor model: not so in some nested hosts */
 } EmulatorInfo;
 
 EmulatorInfo *emulator_info_ref(EmulatorInfo *info);
