@@ -42,7 +42,7 @@ on_progress(int timer, void *opaque)
 
     if (virDomainGetBlockJobInfo(wait->domain, wait->path, &info, 0) > 0)
         job_print_progress(wait->label, info.end - info.cur, info.end);
-    virResetLastError();
+    shell_forget_error();
 }
 
 static void
@@ -74,7 +74,7 @@ watch_begin(Shell *shell, BlockWait *wait, int seconds)
         watch.progress = virEventAddTimeout(PROGRESS_MS, on_progress, wait, NULL);
     if (seconds > 0)
         watch.timeout = virEventAddTimeout(seconds * 1000, on_timeout, wait, NULL);
-    virResetLastError();
+    shell_forget_error();
     return watch;
 }
 
@@ -115,7 +115,7 @@ wait_for_end(Shell *shell, const Args *args, BlockWait *wait)
         return shell_fail(shell, "%s aborted", wait->label);
     if (wait->status == VIR_DOMAIN_BLOCK_JOB_COMPLETED &&
         virDomainGetBlockJobInfo(wait->domain, wait->path, &info, 0) < 0)
-        virResetLastError();
+        shell_forget_error();
     return true;
 }
 

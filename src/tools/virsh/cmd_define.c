@@ -205,7 +205,7 @@ cmd_desc(Shell *shell, const Args *args)
     g_autofree char *present = virDomainGetMetadata(domain, type, NULL, flags);
     if (!present && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
         return false;
-    virResetLastError();
+    shell_forget_error();
     if (!count && !args_has(args, "edit")) {
         if (shell_wants_json(shell))
             print_value(shell, what, present);

@@ -320,7 +320,6 @@ cmd_event(Shell *shell, const Args *args)
     if (args_has(args, "list")) {
         for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
             shell_print(shell, "%s\n", kinds[i].name);
-        shell_print(shell, "\n");
         return true;
     }
     if (!args_exclude(shell, args, "all", "event"))
@@ -342,7 +341,7 @@ cmd_event(Shell *shell, const Args *args)
                                                   kinds[i].callback, &subscriptions[i], NULL);
         /* A server of before this kind of event still has the others. */
         if (ids[i] < 0 && all)
-            virResetLastError();
+            shell_forget_error();
         good = ids[i] >= 0 || all;
     }
     if (!found)

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/virsh/cpus.h"
 #include "tools/virsh/groups.h"
 #include "tools/virsh/output.h"
+#include "tools/virsh/xml.h"
 
 static bool
 cmd_version(Shell *shell, const Args *args)
@@ -121,26 +123,101 @@ cmd_nodeinfo(Shell *shell, const Args *args)
     return true;
 }
 
+typedef struct {
+    unsigned long long user, system, idle, iowait, intr, utilization;
+    bool has[6];
+} CpuTimes;
+
+static const struct {
+    const char *field, *label;
+    gsize offset;
+} cpu_rows[] = {
+    {VIR_NODE_CPU_STATS_USER, "user", G_STRUCT_OFFSET(CpuTimes, user)},
+    {VIR_NODE_CPU_STATS_KERNEL, "system", G_STRUCT_OFFSET(CpuTimes, system)},
+    {VIR_NODE_CPU_STATS_IDLE, "idle", G_STRUCT_OFFSET(CpuTimes, idle)},
+    {VIR_NODE_CPU_STATS_IOWAIT, "iowait", G_STRUCT_OFFSET(CpuTimes, iowait)},
+    {VIR_NODE_CPU_STATS_INTR, "intr", G_STRUCT_OFFSET(CpuTimes, intr)},
+    {VIR_NODE_CPU_STATS_UTILIZATION, "usage", G_STRUCT_OFFSET(CpuTimes, utilization)},
+};
+
 static bool
-cmd_nodecpustats(Shell *shell, const Args *args)
+get_cpu_times(Shell *shell, int cpu, CpuTimes *times)
 {
     virConnectPtr conn = shell_connection(shell);
-    g_autoptr(Fields) fields = fields_new(10);
     g_autofree virNodeCPUStats *stats = NULL;
-    int n = 0, cpu = VIR_NODE_CPU_STATS_ALL_CPUS;
+    int n = 0;
 
-    if (!args_int(shell, args, "cpu", &cpu))
-        return false;
     if (virNodeGetCPUStats(conn, cpu, NULL, &n, 0) < 0)
         return shell_fail(shell, "Unable to get number of cpu stats");
     stats = g_new0(virNodeCPUStats, n);
     if (virNodeGetCPUStats(conn, cpu, stats, &n, 0) < 0)
         return shell_fail(shell, "Unable to get node cpu stats");
     for (int i = 0; i < n; i++) {
+        for (gsize k = 0; k < G_N_ELEMENTS(cpu_rows); k++) {
+            if (!g_str_equal(stats[i].field, cpu_rows[k].field))
+                continue;
+            G_STRUCT_MEMBER(unsigned long long, times, cpu_rows[k].offset) = stats[i].value;
+            times->has[k] = true;
+        }
+    }
+    return true;
+}
+
+/* Shares of the second that passes between two looks, unless the hypervisor measures them itself. */
+static bool
+show_cpu_percent(Shell *shell, int cpu, CpuTimes *first)
+{
+    g_autoptr(Fields) fields = fields_new(15);
+    CpuTimes second = {0};
+    const bool never = false;
+    double total = 0;
+
+    if (first->has[5]) {
+        fields_printf(fields, "usage", "usage", "%5.1f%%", (double)first->utilization);
+        fields_printf(fields, "idle", "idle", "%5.1f%%", 100.0 - first->utilization);
+        fields_print(shell, fields);
+        return true;
+    }
+    int timer = virEventAddTimeout(1000, shell_end_loop, NULL, NULL);
+    bool alive = shell_run_loop(shell, &never);
+    virEventRemoveTimeout(timer);
+    if (!alive || !get_cpu_times(shell, cpu, &second))
+        return false;
+    for (gsize k = 0; k < 5; k++)
+        total += G_STRUCT_MEMBER(unsigned long long, &second, cpu_rows[k].offset) -
+                 G_STRUCT_MEMBER(unsigned long long, first, cpu_rows[k].offset);
+    double idle = second.idle - first->idle;
+    fields_printf(fields, "usage", "usage", "%5.1f%%", total > 0 ? 100 - idle * 100 / total : 0);
+    for (gsize k = 0; k < 5; k++) {
+        double part = G_STRUCT_MEMBER(unsigned long long, &second, cpu_rows[k].offset) -
+                      G_STRUCT_MEMBER(unsigned long long, first, cpu_rows[k].offset);
+        if (second.has[k])
+            fields_printf(fields, cpu_rows[k].label, cpu_rows[k].label, "%5.1f%%",
+                          total > 0 ? part * 100 / total : 0);
+    }
+    fields_print(shell, fields);
+    return true;
+}
+
+static bool
+cmd_nodecpustats(Shell *shell, const Args *args)
+{
+    g_autoptr(Fields) fields = fields_new(15);
+    int cpu = VIR_NODE_CPU_STATS_ALL_CPUS;
+    CpuTimes times = {0};
+
+    if (!args_int(shell, args, "cpu", &cpu) || !get_cpu_times(shell, cpu, &times))
+        return false;
+    if (args_has(args, "percent"))
+        return show_cpu_percent(shell, cpu, &times);
+    for (gsize k = 0; k < 5; k++) {
+        unsigned long long value = G_STRUCT_MEMBER(unsigned long long, &times, cpu_rows[k].offset);
+        if (!times.has[k])
+            continue;
         if (shell_wants_json(shell))
-            fields_number(fields, stats[i].field, stats[i].field, stats[i].value, NULL);
+            fields_number(fields, cpu_rows[k].label, cpu_rows[k].label, value, NULL);
         else
-            fields_printf(fields, stats[i].field, stats[i].field, "%20llu", stats[i].value);
+            fields_printf(fields, cpu_rows[k].label, cpu_rows[k].label, "%20llu", value);
     }
     fields_print(shell, fields);
     return true;
@@ -148,6 +225,7 @@ cmd_nodecpustats(Shell *shell, const Args *args)
 
 static const Option nodecpustats_options[] = {
     NUMBER("cpu", "one CPU instead of the sum of all"),
+    FLAG("percent", "shares of the next second instead of totals"),
     END_OF_OPTIONS,
 };
 
@@ -181,6 +259,50 @@ static const Option nodememstats_options[] = {
     END_OF_OPTIONS,
 };
 
+/* The numbers of the NUMA cells, out of the capabilities. Empty: none are listed there. */
+static GArray *
+list_cells(Shell *shell)
+{
+    g_autofree char *xml = virConnectGetCapabilities(shell_connection(shell));
+    g_autoptr(XmlNode) root = xml ? xml_parse(xml) : NULL;
+    XmlNode *cells = xml_child(xml_child(xml_child(root, "host"), "topology"), "cells");
+    GArray *list = g_array_new(FALSE, FALSE, sizeof(int));
+
+    for (guint i = 0; cells && i < cells->children->len; i++) {
+        const char *id = xml_get(cells->children->pdata[i], "id");
+        int number = id ? atoi(id) : 0;
+        if (id)
+            g_array_append_val(list, number);
+    }
+    return list;
+}
+
+static bool
+show_all_cells(Shell *shell)
+{
+    g_autoptr(GArray) cells = list_cells(shell);
+    g_autoptr(GString) json = g_string_new("{\"cells\":[");
+    unsigned long long bytes, total = 0;
+
+    if (!cells->len)
+        return shell_fail(shell, "NUMA not supported");
+    for (guint i = 0; i < cells->len; i++) {
+        int cell = g_array_index(cells, int, i);
+        if (virNodeGetCellsFreeMemory(shell_connection(shell), &bytes, cell, 1) != 1)
+            return shell_fail(shell, "failed to get free memory for NUMA node number: %d", cell);
+        total += bytes / 1024;
+        if (!shell_wants_json(shell))
+            shell_print(shell, "%5d: %10llu KiB\n", cell, bytes / 1024);
+        g_string_append_printf(json, "%s{\"cell\":%d,\"free_kib\":%llu}", i ? "," : "", cell,
+                               bytes / 1024);
+    }
+    if (shell_wants_json(shell))
+        shell_print(shell, "%s],\"free_kib\":%llu}\n", json->str, total);
+    else
+        shell_note(shell, "--------------------\n%5s: %10llu KiB\n", "Total", total);
+    return true;
+}
+
 static bool
 cmd_freecell(Shell *shell, const Args *args)
 {
@@ -188,8 +310,10 @@ cmd_freecell(Shell *shell, const Args *args)
     unsigned long long bytes = 0;
     int cell = -1;
 
-    if (!args_int(shell, args, "cellno", &cell))
+    if (!args_int(shell, args, "cellno", &cell) || !args_exclude(shell, args, "all", "cellno"))
         return false;
+    if (args_has(args, "all"))
+        return show_all_cells(shell);
     if (cell >= 0) {
         if (virNodeGetCellsFreeMemory(conn, &bytes, cell, 1) != 1)
             return shell_fail(shell, "failed to get free memory of cell %d", cell);
@@ -209,6 +333,7 @@ cmd_freecell(Shell *shell, const Args *args)
 
 static const Option freecell_options[] = {
     NUMBER("cellno", "one NUMA cell instead of the whole host"),
+    FLAG("all", "each NUMA cell and the sum"),
     END_OF_OPTIONS,
 };
 
@@ -270,6 +395,10 @@ cmd_nodecpumap(Shell *shell, const Args *args)
         return shell_fail(shell, "Unable to get cpu map");
     for (int cpu = 0; cpu < present; cpu++)
         g_string_append_c(text, VIR_CPU_USED(map, cpu) ? 'y' : '-');
+    if (args_has(args, "pretty")) {
+        g_autofree char *list = cpus_format(map, present);
+        g_string_assign(text, list);
+    }
     free(map);
     fields_number(fields, "CPUs present", "present", present, NULL);
     fields_number(fields, "CPUs online", "online", online, NULL);
@@ -277,6 +406,11 @@ cmd_nodecpumap(Shell *shell, const Args *args)
     fields_print(shell, fields);
     return true;
 }
+
+static const Option nodecpumap_options[] = {
+    FLAG("pretty", "print the map as a list"),
+    END_OF_OPTIONS,
+};
 
 const Command host_commands[] = {
     {"capabilities", cmd_capabilities, NULL, "what the host and its hypervisor can do, as XML",
@@ -289,7 +423,8 @@ const Command host_commands[] = {
      COMMAND_JSON, NULL},
     {"hostname", cmd_hostname, NULL, "name of the hypervisor's host", COMMAND_JSON, NULL},
     {"maxvcpus", cmd_maxvcpus, maxvcpus_options, "most vCPUs a guest can have", COMMAND_JSON, NULL},
-    {"nodecpumap", cmd_nodecpumap, NULL, "which CPUs of the host are online", COMMAND_JSON, NULL},
+    {"nodecpumap", cmd_nodecpumap, nodecpumap_options, "which CPUs of the host are online",
+     COMMAND_JSON, NULL},
     {"nodecpustats", cmd_nodecpustats, nodecpustats_options, "CPU time of the host in nanoseconds",
      COMMAND_JSON, NULL},
     {"nodeinfo", cmd_nodeinfo, NULL, "CPUs and memory of the host", COMMAND_JSON, NULL},

@@ -96,7 +96,7 @@ list_table(Shell *shell, const Args *args, GArray *entries)
         int state = VIR_DOMAIN_NOSTATE, reason;
         /* A domain that went away meanwhile is shown without a state. */
         if (virDomainGetState(entry->domain, &state, &reason, 0) < 0)
-            virResetLastError();
+            shell_forget_error();
         bool saved = args_has(args, "managed-save") && state == VIR_DOMAIN_SHUTOFF &&
                      virDomainHasManagedSaveImage(entry->domain, 0) > 0;
         if (entry->id >= 0)
@@ -112,7 +112,7 @@ list_table(Shell *shell, const Args *args, GArray *entries)
         if (title) {
             g_autofree char *text =
                 virDomainGetMetadata(entry->domain, VIR_DOMAIN_METADATA_TITLE, NULL, 0);
-            virResetLastError();
+            shell_forget_error();
             table_text(table, text ? text : json ? NULL : "");
         }
     }

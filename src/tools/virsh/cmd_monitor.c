@@ -22,7 +22,7 @@ add_security(Shell *shell, virDomainPtr domain, Fields *fields)
     g_autofree virSecurityLabel *label = g_new0(virSecurityLabel, 1);
 
     if (virNodeGetSecurityModel(shell_connection(shell), &model) < 0) {
-        virResetLastError();
+        shell_forget_error();
         return;
     }
     if (!*model.model)
@@ -34,7 +34,7 @@ add_security(Shell *shell, virDomainPtr domain, Fields *fields)
     if (virDomainGetSecurityLabel(domain, label) == 0 && *label->label)
         fields_printf(fields, "Security label", "security_label", "%s (%s)", label->label,
                       label->enforcing ? "enforcing" : "permissive");
-    virResetLastError();
+    shell_forget_error();
 }
 
 static bool
@@ -74,7 +74,7 @@ cmd_dominfo(Shell *shell, const Args *args)
         fields_bool(fields, "Autostart", "autostart", flag, "enable", "disable");
     if ((flag = virDomainHasManagedSaveImage(domain, 0)) >= 0)
         fields_bool(fields, "Managed save", "managed_save", flag, "yes", "no");
-    virResetLastError();
+    shell_forget_error();
     add_security(shell, domain, fields);
     fields_print(shell, fields);
     return true;

@@ -123,8 +123,9 @@ cmd_to_native(Shell *shell, const Args *args)
 
 static const Option to_native_options[] = {
     REQUIRED_CHOICE("format", "qemu-argv,xen-xl,xen-xm", "format to convert to"),
-    DOMAIN_OPTIONAL,
-    {"xml", OPTION_STRING, OPTION_NAMED, "file with the domain's XML", NULL, NULL},
+    {"domain", OPTION_STRING, OPTION_NAMED, "name, id or uuid of the domain", complete_domain,
+     NULL},
+    TEXT_OF("xml", NULL, "file with the domain's XML"),
     END_OF_OPTIONS,
 };
 
@@ -182,7 +183,7 @@ static const Option setlaunchsecstate_options[] = {
     ACTIVE_DOMAIN,
     {"secrethdr", OPTION_STRING, OPTION_NAMED, "file with the secret's header", NULL, NULL},
     {"secret", OPTION_STRING, OPTION_NAMED, "file with the secret", NULL, NULL},
-    NAMED_NUMBER("set-address", "guest address that receives it"),
+    NUMBER("set-address", "guest address that receives it"),
     END_OF_OPTIONS,
 };
 

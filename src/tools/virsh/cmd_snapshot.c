@@ -6,6 +6,7 @@
 
 #include "tools/virsh/edit.h"
 #include "tools/virsh/groups.h"
+#include "tools/virsh/object.h"
 #include "tools/virsh/output.h"
 #include "tools/virsh/xml.h"
 #include "tools/virsh/xpath.h"
@@ -59,7 +60,7 @@ parent_name(virDomainSnapshotPtr snapshot, char **name)
     *name = parent ? g_strdup(virDomainSnapshotGetName(parent)) : NULL;
     if (!parent && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_SNAPSHOT)
         return false;
-    virResetLastError();
+    shell_forget_error();
     return true;
 }
 
@@ -85,7 +86,6 @@ create(Shell *shell, virDomainPtr domain, const char *xml, unsigned int flags, c
                    virDomainSnapshotGetName(snapshot), from);
     else
         shell_note(shell, "Domain snapshot %s created", virDomainSnapshotGetName(snapshot));
-    shell_note(shell, "\n");
     return true;
 }
 
@@ -272,31 +272,15 @@ compare_nodes(const void *a, const void *b)
 }
 
 static void
-print_tree(Shell *shell, GArray *nodes, const char *parent, const char *indent, bool is_root)
+print_tree(Shell *shell, GArray *nodes)
 {
-    g_autoptr(GPtrArray) children = g_ptr_array_new();
+    g_autofree TreeNode *tree = g_new0(TreeNode, nodes->len + 1);
 
     for (guint i = 0; i < nodes->len; i++) {
-        Node *node = &g_array_index(nodes, Node, i);
-        if (g_strcmp0(node->parent, parent) == 0)
-            g_ptr_array_add(children, node);
+        const Node *node = &g_array_index(nodes, Node, i);
+        tree[i] = (TreeNode){virDomainSnapshotGetName(node->snapshot), node->parent};
     }
-    if (children->len && !is_root)
-        shell_print(shell, "%s  |\n", indent);
-    for (guint i = 0; i < children->len; i++) {
-        Node *node = children->pdata[i];
-        const char *name = virDomainSnapshotGetName(node->snapshot);
-        bool last = i + 1 == children->len;
-        g_autofree char *deeper =
-            is_root ? g_strdup("") : g_strdup_printf("%s%s", indent, last ? "    " : "  | ");
-        shell_print(shell, "%s%s%s\n", indent, is_root ? "" : "  +- ", name);
-        print_tree(shell, nodes, name, deeper, false);
-        bool has_children = false;
-        for (guint k = 0; k < nodes->len && !has_children; k++)
-            has_children = g_strcmp0(g_array_index(nodes, Node, k).parent, name) == 0;
-        if (!has_children && (last || is_root))
-            shell_print(shell, "%s\n", deeper);
-    }
+    tree_print(shell, tree, nodes->len);
 }
 
 static void
@@ -398,8 +382,6 @@ cmd_snapshot_list(Shell *shell, const Args *args)
     }
     if (args_has(args, "descendants") && !args_has(args, "from") && !args_has(args, "current"))
         return shell_fail(shell, "--descendants requires either --from or --current");
-    if (args_has(args, "tree") && (args_has(args, "from") || args_has(args, "current")))
-        flags |= VIR_DOMAIN_SNAPSHOT_LIST_DESCENDANTS;
     domain = args_domain(shell, args);
     nodes = domain ? list_nodes(shell, args, domain, flags) : NULL;
     if (!nodes)
@@ -407,13 +389,11 @@ cmd_snapshot_list(Shell *shell, const Args *args)
     if (shell_wants_json(shell)) {
         print_list(shell, args, nodes);
     } else if (args_has(args, "tree")) {
-        print_tree(shell, nodes, NULL, "", true);
-        shell_print(shell, "\n");
+        print_tree(shell, nodes);
     } else if (args_has(args, "name")) {
         for (guint i = 0; i < nodes->len; i++)
             shell_print(shell, "%s\n",
                         virDomainSnapshotGetName(g_array_index(nodes, Node, i).snapshot));
-        shell_print(shell, "\n");
     } else {
         print_list(shell, args, nodes);
     }
@@ -554,7 +534,10 @@ cmd_snapshot_current(Shell *shell, const Args *args)
     if (!snapshot)
         return false;
     if (args_has(args, "name")) {
-        print_value(shell, "name", virDomainSnapshotGetName(snapshot));
+        if (shell_wants_json(shell))
+            print_value(shell, "name", virDomainSnapshotGetName(snapshot));
+        else
+            shell_print(shell, "%s", virDomainSnapshotGetName(snapshot));
         return true;
     }
     xml = virDomainSnapshotGetXMLDesc(
@@ -586,7 +569,7 @@ cmd_snapshot_parent(Shell *shell, const Args *args)
     if (shell_wants_json(shell))
         print_value(shell, "parent", parent);
     else
-        shell_print(shell, "%s\n", parent);
+        shell_print(shell, "%s", parent);
     return true;
 }
 

@@ -445,6 +445,14 @@ print_scheduler(Shell *shell, const char *type, virTypedParameterPtr params, int
     params_print(shell, params, n, "%-15s: %s\n");
 }
 
+/* Without a state the older call does, which more hypervisors have. */
+static int
+get_scheduler(virDomainPtr domain, virTypedParameterPtr params, int *n, unsigned int flags)
+{
+    return flags ? virDomainGetSchedulerParametersFlags(domain, params, n, flags)
+                 : virDomainGetSchedulerParameters(domain, params, n);
+}
+
 static bool
 cmd_schedinfo(Shell *shell, const Args *args)
 {
@@ -459,11 +467,12 @@ cmd_schedinfo(Shell *shell, const Args *args)
     if (!type)
         return domain && shell_fail(shell, "Unable to get the scheduler");
     virTypedParameterPtr params = calloc(n + 1, sizeof *params), fresh = NULL;
-    bool good = virDomainGetSchedulerParametersFlags(domain, params, &n, flags) >= 0 &&
+    bool good = get_scheduler(domain, params, &n, flags) >= 0 &&
                 collect_settings(shell, args, params, n, &fresh, &n_new);
     if (good && n_new) {
-        good = virDomainSetSchedulerParametersFlags(domain, fresh, n_new, flags) >= 0 &&
-               virDomainGetSchedulerParametersFlags(domain, params, &n, flags) >= 0;
+        good = (flags ? virDomainSetSchedulerParametersFlags(domain, fresh, n_new, flags)
+                      : virDomainSetSchedulerParameters(domain, fresh, n_new)) >= 0 &&
+               get_scheduler(domain, params, &n, flags) >= 0;
     }
     if (good)
         print_scheduler(shell, type, params, n);

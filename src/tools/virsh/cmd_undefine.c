@@ -79,7 +79,7 @@ collect_volumes(Shell *shell, const Args *args, virDomainPtr domain, GArray *lis
         if (!doomed.volume && text)
             return shell_fail(shell, "Storage volume '%s'(%s) is not managed by libvirt", target,
                               doomed.source);
-        virResetLastError();
+        shell_forget_error();
     }
     if (wanted->len)
         return shell_fail(shell, "Volume '%s' was not found in domain's definition.",

@@ -13,7 +13,7 @@ cpus_of_host(Shell *shell)
 
     if (n >= 0)
         return n;
-    virResetLastError();
+    shell_forget_error();
     if (virNodeGetInfo(shell_connection(shell), &info) < 0)
         return -1;
     return VIR_NODEINFO_MAXCPUS(info);

@@ -96,7 +96,7 @@ edit_xml(Shell *shell, const char *what, void *object, char *(*get)(void *object
                 return true;
             } else if (virGetLastErrorMessage())
                 shell_fail(shell, "%s", virGetLastErrorMessage());
-            virResetLastError();
+            shell_forget_error();
             if (!isatty(STDIN_FILENO))
                 return false;
             char answer = ask_again();

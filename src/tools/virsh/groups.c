@@ -19,8 +19,11 @@ const CommandGroup *const command_groups[] = {
     GROUP("Domain Monitoring", "monitor", list_commands, monitor_commands, stats_commands,
           display_monitor_commands, nic_monitor_commands, guest_monitor_commands),
     GROUP("Events", "events", event_commands),
-    GROUP("Host and Hypervisor", "host", host_commands),
+    GROUP("Host and Hypervisor", "host", host_commands, node_commands),
     GROUP("Snapshot", "snapshot", snapshot_commands),
+    GROUP("Network", "network", network_commands),
+    GROUP("Storage Pool", "pool", pool_commands),
+    GROUP("Storage Volume", "volume", volume_commands),
     GROUP("Virsh itself", "virsh", shell_commands),
     NULL,
 };

@@ -158,7 +158,7 @@ complete(const char *text, int start, int end)
         add_choices(option->choices, text);
     if (option->complete)
         option->complete(conn, words, option, candidates);
-    virResetLastError();
+    shell_forget_error();
     /* Where nothing is known to fit, file names would only mislead; where it is a file, readline knows best. */
     *rl.completion_over = option->complete != NULL;
     return candidates->len ? rl.completion_matches(text, give_candidate) : NULL;

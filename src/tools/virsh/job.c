@@ -74,7 +74,7 @@ on_progress(int timer, void *opaque)
             fprintf(stderr, "error: timed out, and cannot %s: %s\n", options->timeout_name,
                     virGetLastErrorMessage());
     }
-    virResetLastError();
+    shell_forget_error();
 }
 
 bool

@@ -75,17 +75,33 @@ shell_fail(Shell *shell, const char *fmt, ...)
     return false;
 }
 
-/* The library's error of the command that just failed, once. */
+/* The library forgets its last error at the next call, even at the one that frees an object: it is kept as it is raised. */
+static _Thread_local char *last_error;
+
+void
+shell_forget_error(void)
+{
+    virResetLastError();
+    g_clear_pointer(&last_error, g_free);
+}
+
+static void
+keep_error(void *opaque, virErrorPtr err)
+{
+    if (err->code == VIR_ERR_OK || !err->message)
+        return;
+    g_free(last_error);
+    last_error = g_strdup(err->message);
+}
+
 static void
 report_library_error(Shell *shell)
 {
-    virErrorPtr err = virGetLastError();
+    const char *message = shell->carried_error ? shell->carried_error : last_error;
 
-    if (shell->carried_error)
-        shell_fail(shell, "%s", shell->carried_error);
-    else if (err && err->code != VIR_ERR_OK && err->message)
-        shell_fail(shell, "%s", err->message);
-    virResetLastError();
+    if (message)
+        shell_fail(shell, "%s", message);
+    shell_forget_error();
 }
 
 void
@@ -93,11 +109,6 @@ shell_carry_error(Shell *shell, const char *message)
 {
     g_free(shell->carried_error);
     shell->carried_error = g_strdup(message);
-}
-
-static void
-swallow_error(void *opaque, virErrorPtr err)
-{
 }
 
 /* ---- state ---- */
@@ -182,6 +193,14 @@ on_wake(int watch, int fd, int events, void *opaque)
         continue;
 }
 
+static bool loop_ended;
+
+void
+shell_end_loop(int timer, void *opaque)
+{
+    loop_ended = true;
+}
+
 bool
 shell_run_loop(Shell *shell, const bool *done)
 {
@@ -193,7 +212,8 @@ shell_run_loop(Shell *shell, const bool *done)
     watch = virEventAddHandle(wake_fds[0], VIR_EVENT_HANDLE_READABLE, on_wake, NULL, NULL);
     sigaction(SIGTERM, &action, &term);
     sigaction(SIGHUP, &action, &hangup);
-    while (!*done && !interrupted && virEventRunDefaultImpl() == 0 &&
+    loop_ended = false;
+    while (!*done && !loop_ended && !interrupted && virEventRunDefaultImpl() == 0 &&
            virConnectIsAlive(shell->conn) == 1)
         continue;
     sigaction(SIGTERM, &term, NULL);
@@ -201,7 +221,7 @@ shell_run_loop(Shell *shell, const bool *done)
     virEventRemoveHandle(watch);
     if (interrupted == SIGTERM || interrupted == SIGHUP)
         shell->quit = true;
-    return *done || interrupted;
+    return *done || loop_ended || interrupted;
 }
 
 /* ---- connection ---- */
@@ -231,7 +251,7 @@ connect_now(Shell *shell)
     /* A server that cannot be asked for life signs is still usable. */
     if (shell->keepalive_interval > 0 &&
         virConnectSetKeepAlive(shell->conn, shell->keepalive_interval, shell->keepalive_count) != 0)
-        virResetLastError();
+        shell_forget_error();
     return true;
 }
 
@@ -274,7 +294,7 @@ shell_find_domain(Shell *shell, const char *name)
         shell_fail(shell, "failed to get domain '%s'", name);
         /* "no such domain" says nothing more; anything else does. */
         if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
-            virResetLastError();
+            shell_forget_error();
     }
     return domain;
 }
@@ -328,10 +348,11 @@ run_command(Shell *shell, const Command *command, const Args *args)
 
     shell->json_now = command->flags & COMMAND_JSON && (shell->json || args_has(args, "json"));
     interrupted = 0;
-    virResetLastError();
+    shell_forget_error();
     bool good = (!needs_connection || ensure_connected(shell)) && command->run(shell, args);
     if (!good)
         report_library_error(shell);
+    shell_forget_error();
     g_clear_pointer(&shell->carried_error, g_free);
     if (shell->timing)
         printf("\n(Time: %.3f ms)\n", (g_get_monotonic_time() - began) / 1000.0);
@@ -573,7 +594,7 @@ main(int argc, char **argv)
         fprintf(stderr, "error: the library could not be set up\n");
         return EXIT_FAILURE;
     }
-    virSetErrorFunc(NULL, swallow_error);
+    virSetErrorFunc(NULL, keep_error);
     if (virEventRegisterDefaultImpl() < 0) {
         fprintf(stderr, "error: the event loop could not be set up\n");
         return EXIT_FAILURE;

@@ -145,6 +145,8 @@ void shell_clear_interrupt(void);
 bool shell_is_read_only(Shell *shell);
 /* Run the event loop until *done, Ctrl-C, SIGTERM, or the end of the connection, which alone is false. */
 bool shell_run_loop(Shell *shell, const bool *done);
+/* A timer's callback that ends it. */
+void shell_end_loop(int timer, void *opaque);
 
 /* Print to standard output. shell_note says something only where a person reads: not with --json or --quiet. */
 void shell_print(Shell *shell, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
@@ -152,6 +154,8 @@ void shell_note(Shell *shell, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* "error: ..." on standard error; always false. The library's own error follows it when there is one. */
 bool shell_fail(Shell *shell, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
+/* An error that was to be expected is not reported. */
+void shell_forget_error(void);
 /* Errors of the library belong to a thread: this one came from another, and is reported when the command fails. */
 void shell_carry_error(Shell *shell, const char *message);
 
