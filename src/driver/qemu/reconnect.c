@@ -145,7 +145,10 @@ load_status(const char *path, const char *stem, const char *xml, gsize len, bool
 bool
 qemu_load(QemuDriver *qemu, GError **err)
 {
-    return store_load(qemu->configs, load_config, qemu, err) && store_load(qemu->statuses, load_status, qemu, err);
+    if (!store_load(qemu->configs, load_config, qemu, err) || !store_load(qemu->statuses, load_status, qemu, err))
+        return false;
+    snapshots_find_orphans(qemu);
+    return true;
 }
 
 /* ---- attaching ---- */

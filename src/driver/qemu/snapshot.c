@@ -5,6 +5,8 @@
 
 #include "driver/qemu/snapshot.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/ids.h"
@@ -196,4 +198,48 @@ snapshots_recover(Guest *guest)
         log_error(LOG_QEMU, "%s: %s; the file is kept", guest->name, err->message);
     guest->is_settling = false;
     publish(guest);
+}
+
+/* A transient domain that was gone before its job was finished: known again until that is done. */
+static void
+adopt_orphan(QemuDriver *qemu, const guchar uuid[16], const char *path)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(Journal) journal = journal_open(path, &err);
+    const char *name = NULL;
+    g_autoptr(Guest) guest = NULL;
+
+    if (journal && journal_count(journal) > 0)
+        name = record_get(journal_entry(journal, 0)->values, "object");
+    if (journal && !name && !journal_finish(journal, &err))
+        log_error(LOG_QEMU, "%s", err->message);
+    if (err)
+        log_error(LOG_QEMU, "%s: it is kept: %s", path, err->message);
+    if (!name)
+        return;
+    log_info(LOG_QEMU, "%s: it is gone, but what was done to it is not finished", name);
+    guest = guest_new(qemu, uuid, name);
+    if (!snapshots_load(guest, &err) || !guest_publish_new(guest, &err))
+        log_error(LOG_QEMU, "%s: %s", path, err->message);
+}
+
+void
+snapshots_find_orphans(QemuDriver *qemu)
+{
+    g_auto(GStrv) names = dir_list(qemu->journal_dir, NULL);
+
+    for (int i = 0; names && names[i]; i++) {
+        g_autofree char *path = g_build_filename(qemu->journal_dir, names[i], NULL);
+        g_autofree char *text = g_str_has_suffix(names[i], ".wal")
+                                    ? g_strndup(names[i], strlen(names[i]) - strlen(".wal"))
+                                    : NULL;
+        g_autoptr(Guest) guest = NULL;
+        guchar uuid[16];
+
+        if (!text || !uuid_parse(text, uuid))
+            continue;
+        guest = guest_find(qemu, uuid);
+        if (!guest)
+            adopt_orphan(qemu, uuid, path);
+    }
 }

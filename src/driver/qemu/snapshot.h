@@ -23,6 +23,9 @@ bool snapshots_load(Guest *guest, GError **err);
 void snapshots_recover(Guest *guest);
 /* If the guest's job got stuck (a full disk, a hung emulator): try it again. */
 void snapshots_retry_job(Guest *guest);
+/* Journals of domains that are not known (any more): each is known again until its job is finished.
+ * Once all others are loaded. */
+void snapshots_find_orphans(QemuDriver *qemu);
 guint snapshots_count(const Guest *guest);
 /* Forget all snapshots: their metadata goes, no image is touched. */
 bool snapshots_forget_all(Guest *guest, GError **err);
