@@ -63,9 +63,16 @@ def test_double_dash_ends_the_options():
     assert virsh('echo', '--', '--xml').stdout == '--xml\n'
 
 
-def test_first_failing_command_ends_a_script():
+def test_a_line_is_checked_before_any_of_it_runs():
     done = virsh('echo a; nonsense; echo b')
-    assert (done.returncode, done.stdout) == (1, 'a\n')
+    assert (done.returncode, done.stdout) == (1, '')
+    assert virsh('echo', 'a', ';', 'start', ';', 'echo', 'b').stdout == ''
+
+
+def test_a_failing_command_does_not_keep_the_next_from_running():
+    done = virsh('echo a; cd /; echo b')
+    assert (done.returncode, done.stdout) == (0, 'a\n\nb\n')
+    assert virsh('echo a; cd /').returncode == 1
 
 
 def test_commands_come_from_standard_input():

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct Args {
     const Command *command;
@@ -413,6 +414,10 @@ args_file(Shell *shell, const Args *args, const char *name)
 
     if (g_str_equal(path, "-"))
         path = "/dev/stdin";
+    if (access(path, R_OK) < 0) {
+        shell_fail(shell, "Failed to open file '%s': %s", path, g_strerror(errno));
+        return NULL;
+    }
     if (!g_file_get_contents(path, &text, &len, &err)) {
         shell_fail(shell, "Failed to open file '%s': %s", path, err->message);
         return NULL;

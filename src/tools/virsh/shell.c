@@ -364,30 +364,67 @@ run_command(Shell *shell, const Command *command, const Args *args)
     return good;
 }
 
-static bool
-run_words(Shell *shell, char **words, gsize n)
-{
-    g_autoptr(Args) args = NULL;
-    g_autofree char *why = NULL;
-    const Command *command = command_find(words[0]);
+/* A command with its checked arguments; NULL arguments: its help is wanted. */
+typedef struct {
+    const Command *command;
+    Args *args;
+    char *text; /* for the log */
+} Planned;
 
-    if (shell->log) {
-        g_autofree char *joined = g_strjoinv(" ", words);
-        fprintf(shell->log, "%s\n", joined);
-        fflush(shell->log);
-    }
-    if (!command)
+static void
+planned_clear(void *opaque)
+{
+    Planned *planned = opaque;
+
+    args_free(planned->args);
+    g_free(planned->text);
+}
+
+static bool
+plan_words(Shell *shell, char **words, gsize n, GArray *plan)
+{
+    g_autofree char *why = NULL;
+    Planned planned = {.command = command_find(words[0])};
+
+    if (!planned.command)
         return shell_fail(shell, "unknown command: '%s'", words[0]);
-    for (gsize i = 1; i < n; i++) {
-        if (g_str_equal(words[i], "--help")) {
-            command_print_help(shell, command);
-            return true;
-        }
+    if (!g_strv_contains((const char *const *)words + 1, "--help")) {
+        planned.args = args_parse(planned.command, words + 1, n - 1, &why);
+        if (!planned.args)
+            return shell_fail(shell, "%s", why);
     }
-    args = args_parse(command, words + 1, n - 1, &why);
-    if (!args)
-        return shell_fail(shell, "%s", why);
-    return run_command(shell, command, args);
+    planned.text = g_strjoinv(" ", words);
+    g_array_append_val(plan, planned);
+    return true;
+}
+
+/* All of a line is checked before any of it runs; what fails then does not keep the rest from running. The last one decides. */
+static bool
+run_plan(Shell *shell, const GArray *plan)
+{
+    bool good = true;
+
+    for (guint i = 0; i < plan->len && !shell_has_quit(shell); i++) {
+        const Planned *planned = &g_array_index(plan, Planned, i);
+        if (shell->log) {
+            fprintf(shell->log, "%s\n", planned->text);
+            fflush(shell->log);
+        }
+        if (planned->args)
+            good = run_command(shell, planned->command, planned->args);
+        else
+            command_print_help(shell, planned->command);
+    }
+    return good;
+}
+
+static GArray *
+plan_new(void)
+{
+    GArray *plan = g_array_new(FALSE, TRUE, sizeof(Planned));
+
+    g_array_set_clear_func(plan, planned_clear);
+    return plan;
 }
 
 bool
@@ -395,34 +432,37 @@ shell_run_line(Shell *shell, const char *line)
 {
     g_autofree char *why = NULL;
     g_autoptr(GPtrArray) commands = words_split(line, &why);
+    g_autoptr(GArray) plan = plan_new();
 
     if (!commands)
         return shell_fail(shell, "%s", why);
-    for (guint i = 0; i < commands->len && !shell_has_quit(shell); i++) {
+    for (guint i = 0; i < commands->len; i++) {
         GPtrArray *words = commands->pdata[i];
         gsize n = words->len;
         g_ptr_array_add(words, NULL);
-        if (!run_words(shell, (char **)words->pdata, n))
+        if (!plan_words(shell, (char **)words->pdata, n, plan))
             return false;
     }
-    return true;
+    return run_plan(shell, plan);
 }
 
 /* virsh list ';' version: each argument is one word. */
 static bool
 run_arguments(Shell *shell, char **words, int n)
 {
-    for (int from = 0; from < n && !shell_has_quit(shell);) {
+    g_autoptr(GArray) plan = plan_new();
+
+    for (int from = 0; from < n;) {
         int to = from;
         while (to < n && !g_str_equal(words[to], ";"))
             to++;
         g_autofree char **command = g_new0(char *, to - from + 1);
         memcpy(command, words + from, (to - from) * sizeof *command);
-        if (to > from && !run_words(shell, command, to - from))
+        if (to > from && !plan_words(shell, command, to - from, plan))
             return false;
         from = to + 1;
     }
-    return true;
+    return run_plan(shell, plan);
 }
 
 /* ---- command line of virsh itself ---- */
