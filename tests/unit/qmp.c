@@ -297,7 +297,8 @@ full_socket_does_not_block_the_sender(Fixture *fixture, gconstpointer unused)
 int
 main(int argc, char **argv)
 {
-    g_autofree char *deep = g_strconcat(g_strnfill(100, '['), "\n", NULL);
+    g_autofree char *brackets = g_strnfill(100, '[');
+    g_autofree char *deep = g_strconcat(brackets, "\n", NULL);
 
     g_test_init(&argc, &argv, NULL);
     ADD("early-reply-does-not-count", NULL, reply_before_its_question_does_not_count);

@@ -73,6 +73,7 @@ command_sees_only_the_descriptors_it_was_given(void)
     auto_fd int given = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     auto_fd int hidden = open("/dev/full", O_RDONLY | O_CLOEXEC);
 
+    g_assert_cmpint(hidden, >=, 0);
     g_assert_true(command_run(&(CommandSpec){.argv = WORDS("ls", "-l", "/proc/self/fd"), .keep_fds = &given, .n_keep_fds = 1},
                               &result, &err));
     g_assert_nonnull(strstr(result.out, "/dev/zero"));

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "driver/qemu/capabilities.h"
+#include "driver/qemu/emulator.h"
 #include "driver/qemu/settings.h"
 #include "driver/qemu/guest.h"
 #include "driver/qemu/ports.h"
@@ -146,10 +147,28 @@ qemu_start(Driver *driver, const DriverHost *host, GError **err)
     return true;
 }
 
-/* Guests go on. */
+/* The emulator goes on without us. */
+static void
+let_go(void *data)
+{
+    Guest *guest = data;
+
+    if (guest->emulator)
+        qmp_close(guest->emulator->qmp);
+    g_clear_pointer(&guest->emulator, emulator_unref);
+}
+
 static void
 qemu_stop(Driver *driver)
 {
+    QemuDriver *qemu = driver->state;
+    g_autoptr(GPtrArray) views = registry_list(qemu->guests);
+
+    for (guint i = 0; i < views->len; i++) {
+        Guest *guest = ((GuestView *)g_ptr_array_index(views, i))->guest;
+
+        guest_run_on_strand(guest, let_go, guest);
+    }
     qemu_free(g_steal_pointer(&driver->state));
 }
 

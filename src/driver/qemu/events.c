@@ -473,9 +473,10 @@ emit_monitor_event(Guest *guest, const char *event, const Json *data, gint64 wal
 }
 
 void
-emulator_handle_event(Emulator *emulator, const char *event, const Json *data, gint64 wall_us)
+emulator_handle_event(Emulator *borrowed, const char *event, const Json *data, gint64 wall_us)
 {
-    g_autoptr(Emulator) held = emulator_ref(emulator);
+    /* A handler may be the end of both. */
+    g_autoptr(Emulator) emulator = emulator_ref(borrowed);
     g_autoptr(Guest) guest = guest_ref(emulator->guest);
 
     if (!event)
