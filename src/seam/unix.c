@@ -30,11 +30,12 @@ open_folder(const char *path, struct sockaddr_un *address, GError **err)
     }
     address->sun_family = AF_UNIX;
     if (strlen(path) < sizeof(address->sun_path)) {
-        strcpy(address->sun_path, path);
-    } else if ((gsize)snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%s", fd, name) >=
-               sizeof(address->sun_path)) {
+        memcpy(address->sun_path, path, strlen(path) + 1);
+    } else if ((gsize)snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%s",
+                               fd, name) >= sizeof(address->sun_path)) {
         fd_close(&fd);
-        fail(err, VIR_ERR_INTERNAL_ERROR, "socket name '%s' is too long", name);
+        fail(err, VIR_ERR_INTERNAL_ERROR, "socket name '%s' has more than %zu bytes", name,
+             sizeof(address->sun_path) - 32);
     }
     return fd;
 }
@@ -44,7 +45,8 @@ unix_listen(const char *path, mode_t mode, int backlog, GError **err)
 {
     struct sockaddr_un address = {0};
     auto_fd int folder = open_folder(path, &address, err);
-    auto_fd int fd = folder < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    auto_fd int fd =
+        folder < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (folder < 0)
         return -1;
@@ -52,8 +54,9 @@ unix_listen(const char *path, mode_t mode, int backlog, GError **err)
         fail_errno(err, "create socket", path);
         return -1;
     }
-    if ((unlink(path) < 0 && errno != ENOENT) || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        chmod(path, mode) < 0 || listen(fd, backlog) < 0) {
+    if ((unlink(path) < 0 && errno != ENOENT) ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, mode) < 0 ||
+        listen(fd, backlog) < 0) {
         fail_errno(err, "listen on", path);
         return -1;
     }
@@ -65,7 +68,8 @@ unix_connect(const char *path, GError **err)
 {
     struct sockaddr_un address = {0};
     auto_fd int folder = open_folder(path, &address, err);
-    auto_fd int fd = folder < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    auto_fd int fd =
+        folder < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (folder < 0)
         return -1;
