@@ -24,6 +24,10 @@ const CommandGroup *const command_groups[] = {
     GROUP("Network", "network", network_commands),
     GROUP("Storage Pool", "pool", pool_commands),
     GROUP("Storage Volume", "volume", volume_commands),
+    GROUP("Interface", "interface", interface_commands),
+    GROUP("Network Filter", "filter", nwfilter_commands),
+    GROUP("Node Device", "nodedev", nodedev_commands),
+    GROUP("Secret", "secret", secret_commands),
     GROUP("Virsh itself", "virsh", shell_commands),
     NULL,
 };

@@ -10,7 +10,8 @@ extern const Command define_commands[], undefine_commands[], domain_commands[], 
     display_commands[], qemu_commands[], job_commands[], list_commands[], monitor_commands[],
     stats_commands[], display_monitor_commands[], nic_monitor_commands[], guest_monitor_commands[],
     event_commands[], host_commands[], network_commands[], pool_commands[], volume_commands[],
-    node_commands[], snapshot_commands[], shell_commands[];
+    node_commands[], snapshot_commands[], interface_commands[], nwfilter_commands[],
+    nodedev_commands[], secret_commands[], shell_commands[];
 
 /* The console lives in a file of its own but is a domain command. */
 bool cmd_console(Shell *shell, const Args *args);

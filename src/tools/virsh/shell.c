@@ -92,6 +92,11 @@ keep_error(void *opaque, virErrorPtr err)
         return;
     g_free(last_error);
     last_error = g_strdup(err->message);
+    /* Where in a document the value stands, and what would be right: the message itself is what scripts compare. */
+    if (err->str2 && g_str_has_prefix(err->str2, "line ") && err->str3) {
+        g_free(last_error);
+        last_error = g_strdup_printf("%s (%s, %s)", err->message, err->str2, err->str3);
+    }
 }
 
 static void
