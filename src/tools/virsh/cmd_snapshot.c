@@ -115,27 +115,6 @@ static const Option snapshot_create_options[] = {
     END_OF_OPTIONS,
 };
 
-/* "a,b=c,,d" is the fields "a" and "b=c,d": a doubled comma stands for itself. */
-static GPtrArray *
-split_spec(const char *text)
-{
-    GPtrArray *fields = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GString) field = g_string_new(NULL);
-
-    for (const char *at = text;; at++) {
-        if (*at == ',' && at[1] == ',') {
-            at++;
-        } else if (!*at || *at == ',') {
-            g_ptr_array_add(fields, g_strdup(field->str));
-            g_string_truncate(field, 0);
-            if (!*at)
-                return fields;
-            continue;
-        }
-        g_string_append_c(field, *at);
-    }
-}
-
 /* Take "key=value" fields apart into the places of @values; false for one that has no place. */
 static bool
 read_spec(Shell *shell, const char *option, const char *text, GPtrArray *fields, guint from,
@@ -157,7 +136,7 @@ static bool
 append_memspec(Shell *shell, GString *xml, const char *text)
 {
     static const char *const keys[] = {"file", "snapshot", NULL};
-    g_autoptr(GPtrArray) fields = split_spec(text);
+    g_autoptr(GPtrArray) fields = xml_split_spec(text);
     const char *values[2] = {NULL, NULL};
     bool bare = !strchr(fields->pdata[0], '=');
 
@@ -176,7 +155,7 @@ static bool
 append_diskspec(Shell *shell, GString *xml, const char *text)
 {
     static const char *const keys[] = {"snapshot", "driver", "stype", "file", NULL};
-    g_autoptr(GPtrArray) fields = split_spec(text);
+    g_autoptr(GPtrArray) fields = xml_split_spec(text);
     const char *values[4] = {NULL, NULL, NULL, NULL};
     const char *snapshot, *driver, *type, *file;
 

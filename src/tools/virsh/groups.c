@@ -18,6 +18,8 @@ const CommandGroup *const command_groups[] = {
           native_commands, display_commands, qemu_commands, job_commands),
     GROUP("Domain Monitoring", "monitor", list_commands, monitor_commands, stats_commands,
           display_monitor_commands, nic_monitor_commands, guest_monitor_commands),
+    GROUP("Checkpoint", "checkpoint", checkpoint_commands),
+    GROUP("Backup", "backup", backup_commands),
     GROUP("Events", "events", event_commands),
     GROUP("Host and Hypervisor", "host", host_commands, node_commands),
     GROUP("Snapshot", "snapshot", snapshot_commands),

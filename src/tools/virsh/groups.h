@@ -11,7 +11,8 @@ extern const Command define_commands[], undefine_commands[], domain_commands[], 
     stats_commands[], display_monitor_commands[], nic_monitor_commands[], guest_monitor_commands[],
     event_commands[], host_commands[], network_commands[], pool_commands[], volume_commands[],
     node_commands[], snapshot_commands[], interface_commands[], nwfilter_commands[],
-    nodedev_commands[], secret_commands[], shell_commands[];
+    nodedev_commands[], secret_commands[], checkpoint_commands[], backup_commands[],
+    shell_commands[];
 
 /* The console lives in a file of its own but is a domain command. */
 bool cmd_console(Shell *shell, const Args *args);

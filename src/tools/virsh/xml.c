@@ -201,3 +201,23 @@ xml_remove_child(XmlNode *node, const char *name)
     if (child)
         g_ptr_array_remove(node->children, child);
 }
+
+GPtrArray *
+xml_split_spec(const char *text)
+{
+    GPtrArray *fields = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) field = g_string_new(NULL);
+
+    for (const char *at = text;; at++) {
+        if (*at == ',' && at[1] == ',') {
+            at++;
+        } else if (!*at || *at == ',') {
+            g_ptr_array_add(fields, g_strdup(field->str));
+            g_string_truncate(field, 0);
+            if (!*at)
+                return fields;
+            continue;
+        }
+        g_string_append_c(field, *at);
+    }
+}

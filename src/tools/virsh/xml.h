@@ -33,3 +33,5 @@ void xml_remove_child(XmlNode *node, const char *name);
 /* Writing XML: " name='value'" and "<name>text</name>", escaped; nothing when there is no value. */
 void xml_append_attribute(GString *out, const char *name, const char *value);
 void xml_append_element(GString *out, const char *indent, const char *name, const char *text);
+/* "a,b=c,,d" is the fields "a" and "b=c,d": a doubled comma stands for itself. */
+GPtrArray *xml_split_spec(const char *text);
