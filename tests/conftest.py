@@ -11,6 +11,15 @@ CLIENT = str(BUILD / 'src/client')
 sys.path.insert(0, str(TOP / 'tests/live'))
 sys.dont_write_bytecode = True
 
-if CLIENT not in os.environ.get('LD_LIBRARY_PATH', '').split(':') and (BUILD / 'src/client/libvirt.so.0').exists():
-    os.environ['LD_LIBRARY_PATH'] = CLIENT + (':' + os.environ['LD_LIBRARY_PATH'] if 'LD_LIBRARY_PATH' in os.environ else '')
+
+def pytest_configure(config):
+    library = BUILD / 'src/client/libvirt.so.0'
+    path = os.environ.get('LD_LIBRARY_PATH', '')
+    if CLIENT in path.split(':') or not library.exists():
+        return
+    # What is captured so far goes to a file of the pytest that ends here.
+    capture = config.pluginmanager.getplugin('capturemanager')
+    if capture:
+        capture.stop_global_capturing()
+    os.environ['LD_LIBRARY_PATH'] = CLIENT + (':' + path if path else '')
     os.execv(sys.executable, [sys.executable, '-m', 'pytest', *sys.argv[1:]])
