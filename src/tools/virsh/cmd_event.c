@@ -7,52 +7,21 @@
 #include "tools/virsh/groups.h"
 #include "tools/virsh/names.h"
 #include "tools/virsh/output.h"
-
-typedef struct {
-    Shell *shell;
-    bool timestamp;
-    bool loop;
-    bool done;
-    int count;
-    int timer;
-} Watch;
+#include "tools/virsh/watch.h"
 
 typedef struct {
     Watch *watch;
     const char *name;
 } Subscription;
 
-/* One line: event 'NAME' for domain 'DOM': TEXT. @detail is the JSON object's further members, with a leading comma. */
 static void
 report(Subscription *subscription, virDomainPtr domain, const char *text)
 {
-    Watch *watch = subscription->watch;
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    g_autofree char *when = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
-    g_autofree char *stamp =
-        g_strdup_printf("%s.%03d%s", when, g_date_time_get_microsecond(now) / 1000,
-                        g_date_time_get_timezone_abbreviation(now));
+    g_autofree char *quoted = g_strdup_printf("'%s'", virDomainGetName(domain));
+    bool json = shell_wants_json(subscription->watch->shell);
 
-    if (watch->done)
-        return;
-    if (shell_wants_json(watch->shell)) {
-        g_autoptr(GString) out = g_string_new(NULL);
-        g_string_append_printf(
-            out, "{\"time\":%" G_GINT64_FORMAT ".%03d,\"event\":\"%s\",\"domain\":",
-            g_date_time_to_unix(now), g_date_time_get_microsecond(now) / 1000, subscription->name);
-        json_append_string(out, virDomainGetName(domain));
-        g_string_append(out, ",\"detail\":");
-        json_append_string(out, text);
-        shell_print(watch->shell, "%s}\n", out->str);
-    } else {
-        shell_print(watch->shell, "%s%sevent '%s' for domain '%s'%s%s\n",
-                    watch->timestamp ? stamp : "", watch->timestamp ? ": " : "", subscription->name,
-                    virDomainGetName(domain), *text ? ": " : "", text);
-    }
-    fflush(stdout);
-    watch->count++;
-    if (!watch->loop)
-        watch->done = true;
+    watch_report(subscription->watch, subscription->name, "domain", "domain",
+                 json ? virDomainGetName(domain) : quoted, text);
 }
 
 static void G_GNUC_PRINTF(3, 4)
@@ -275,34 +244,10 @@ static const struct {
 };
 
 static void
-on_timeout(int timer, void *opaque)
+complete_kind(virConnectPtr conn, char **words, const Option *option, GPtrArray *found)
 {
-    ((Watch *)opaque)->done = true;
-    virEventUpdateTimeout(timer, -1);
-}
-
-static bool
-run_watch(Shell *shell, const Args *args, Watch *watch)
-{
-    int seconds = 0;
-
-    if (!args_int(shell, args, "timeout", &seconds))
-        return false;
-    if (args_has(args, "timeout") && seconds < 1)
-        return shell_fail(
-            shell, "Numeric value '%d' for <timeout> option is malformed or out of range", seconds);
-    int timer = seconds ? virEventAddTimeout(seconds * 1000, on_timeout, watch, NULL) : -1;
-    bool alive = shell_run_loop(shell, &watch->done);
-    if (timer >= 0)
-        virEventRemoveTimeout(timer);
-    if (!alive)
-        return shell_fail(shell, "the connection was lost after %d events", watch->count);
-    if (shell_was_interrupted())
-        shell_note(shell, "event loop interrupted\n");
-    else if (watch->loop || !watch->count)
-        shell_note(shell, "event loop timed out\n");
-    shell_note(shell, "events received: %d\n", watch->count);
-    return watch->count > 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+        g_ptr_array_add(found, g_strdup(kinds[i].name));
 }
 
 static bool
@@ -310,8 +255,7 @@ cmd_event(Shell *shell, const Args *args)
 {
     const char *name = args_text(args, "event");
     bool all = args_has(args, "all");
-    Watch watch = {
-        .shell = shell, .timestamp = args_has(args, "timestamp"), .loop = args_has(args, "loop")};
+    Watch watch = watch_of(shell, args);
     Subscription subscriptions[G_N_ELEMENTS(kinds)];
     int ids[G_N_ELEMENTS(kinds)];
     g_autoptr(virDomain) domain = NULL;
@@ -346,7 +290,7 @@ cmd_event(Shell *shell, const Args *args)
     }
     if (!found)
         good = shell_fail(shell, "unknown event type %s", name);
-    good = good && run_watch(shell, args, &watch);
+    good = good && watch_run(&watch, args);
     for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (ids[i] >= 0)
             virConnectDomainEventDeregisterAny(shell_connection(shell), ids[i]);
@@ -356,16 +300,17 @@ cmd_event(Shell *shell, const Args *args)
 
 static const Option event_options[] = {
     DOMAIN_OPTIONAL,
-    TEXT("event", "which kind of event (see --list)"),
+    {"event", OPTION_STRING, 0, "which kind of event (see --list)", complete_kind, NULL},
     FLAG("all", "all kinds"),
-    FLAG("loop", "go on after the first event, until Ctrl-C or the timeout"),
-    NUMBER("timeout", "seconds to wait"),
-    FLAG("list", "print the kinds of events"),
-    FLAG("timestamp", "say when"),
+    WATCH_OPTIONS,
     END_OF_OPTIONS,
 };
 
 const Command event_commands[] = {
-    {"event", cmd_event, event_options, "print domain events as they happen", COMMAND_JSON, NULL},
+    {"event", cmd_event, event_options, "print domain events as they happen", COMMAND_JSON,
+     "Ends after the first event unless --loop is given; the exit code says whether there was "
+     "one.\n\n"
+     "Examples:\n  virsh event web1 lifecycle --timeout 60\n  virsh event --all --loop --timestamp",
+     NULL},
     {0},
 };

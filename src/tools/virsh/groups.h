@@ -12,7 +12,8 @@ extern const Command define_commands[], undefine_commands[], domain_commands[], 
     event_commands[], host_commands[], network_commands[], pool_commands[], volume_commands[],
     node_commands[], snapshot_commands[], interface_commands[], nwfilter_commands[],
     nodedev_commands[], secret_commands[], checkpoint_commands[], backup_commands[],
-    shell_commands[];
+    network_event_commands[], pool_event_commands[], nodedev_event_commands[],
+    secret_event_commands[], shell_commands[];
 
 /* The console lives in a file of its own but is a domain command. */
 bool cmd_console(Shell *shell, const Args *args);
