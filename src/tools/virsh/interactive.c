@@ -28,7 +28,8 @@ typedef struct {
     const char **word_breaks;
     int *completion_over;
     void (*replace_line)(const char *, int);
-    int *done;
+    int (*on_new_line)(void);
+    void (*redisplay)(void);
     rl_hook_func_t **signal_event_hook;
 } Readline;
 
@@ -52,13 +53,14 @@ load_readline(void)
     rl.line_buffer = dlsym(library, "rl_line_buffer");
     rl.completion_over = dlsym(library, "rl_attempted_completion_over");
     rl.replace_line = dlsym(library, "rl_replace_line");
-    rl.done = dlsym(library, "rl_done");
+    rl.on_new_line = dlsym(library, "rl_on_new_line");
+    rl.redisplay = dlsym(library, "rl_redisplay");
     rl.signal_event_hook = dlsym(library, "rl_signal_event_hook");
     rl.word_breaks = dlsym(library, "rl_basic_word_break_characters");
     return rl.readline && rl.add_history && rl.read_history && rl.write_history &&
            rl.stifle_history && rl.completion_matches && rl.attempted_completion &&
-           rl.line_buffer && rl.word_breaks && rl.completion_over && rl.replace_line && rl.done &&
-           rl.signal_event_hook;
+           rl.line_buffer && rl.word_breaks && rl.completion_over && rl.replace_line &&
+           rl.on_new_line && rl.redisplay && rl.signal_event_hook;
 }
 
 /* ---- completion ---- */
@@ -171,7 +173,9 @@ on_signal(void)
     if (shell_was_interrupted()) {
         shell_clear_interrupt();
         rl.replace_line("", 0);
-        *rl.done = 1;
+        putchar('\n');
+        rl.on_new_line();
+        rl.redisplay();
     }
     return 0;
 }

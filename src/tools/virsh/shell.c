@@ -26,6 +26,7 @@ struct Shell {
     bool interactive;
     bool quit;
     char *carried_error;
+    int lost_errno;
     bool output_lost; /* nobody reads any more: EPIPE, or a full disk */
     int keepalive_interval, keepalive_count;
     const char *escape;
@@ -364,8 +365,10 @@ run_command(Shell *shell, const Command *command, const Args *args)
     /* A blank line sets commands apart; scripts know it and count on it. */
     if (!shell->quit)
         shell_note(shell, "\n");
-    if (fflush(stdout) != 0)
+    if (fflush(stdout) != 0) {
+        shell->lost_errno = errno;
         shell->output_lost = true;
+    }
     return good;
 }
 
@@ -658,8 +661,9 @@ main(int argc, char **argv)
     }
     disconnect(&shell);
     g_free(shell.uri);
-    if (fflush(stdout) != 0) {
-        fprintf(stderr, "error: cannot write the output: %s\n", g_strerror(errno));
+    if (fflush(stdout) != 0 || shell.output_lost) {
+        fprintf(stderr, "error: cannot write the output: %s\n",
+                g_strerror(shell.lost_errno ? shell.lost_errno : errno));
         good = false;
     }
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
