@@ -175,12 +175,18 @@ overlay_make(const OverlaySpec *spec, FileMark *mark, GError **err)
         unlink(tmp);
         return false;
     }
-    if (fsync(fd) < 0) {
-        fail_errno(err, "sync", spec->path);
-        unlink(tmp);
-        return false;
-    }
     return true;
+}
+
+bool
+overlay_sync(const char *path, const char *job, GError **err)
+{
+    g_autofree char *tmp = overlay_temporary_name(path, job);
+    auto_fd int fd = open(tmp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return fail_errno(err, "open", tmp);
+    return fsync(fd) == 0 || fail_errno(err, "sync", path);
 }
 
 bool
@@ -212,7 +218,7 @@ image_remove(const char *path, FileMark mark, GError **err)
     if (!file_mark_equal(now, mark))
         return fail(err, VIR_ERR_OPERATION_FAILED,
                     "'%s' is not the file that was made there: it is kept", path);
-    return file_remove(path, err);
+    return unlink(path) == 0 || errno == ENOENT || fail_errno(err, "remove", path);
 }
 
 bool
@@ -225,7 +231,7 @@ overlay_withdraw(const char *path, const char *job, FileMark mark, GError **err)
         return false;
     if (mark.inode == 0 || !file_mark_of(path, &now) || !file_mark_equal(now, mark))
         return true;
-    return image_remove(path, mark, err);
+    return image_remove(path, mark, err) && dir_sync_parent(path, err);
 }
 
 bool

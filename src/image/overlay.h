@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* New overlays, so that a crash at any instant leaves either no file, or one that is known as ours.
  *
- * 1. overlay_make     the file under a temporary name with the job's id; complete and synced
- * 2. (the job writes down its identity)
- * 3. overlay_publish  the final name, never over what exists; the caller syncs the folders
+ * 1. overlay_make     the file under a temporary name with the job's id
+ * 2. overlay_sync     it is whole on the disk; several are made first, then synced: that is cheaper
+ * 3. (the job writes down their identities)
+ * 4. overlay_publish  the final name, never over what exists; the caller syncs the folders
  * overlay_withdraw goes back from anywhere between. Layout of the bytes: qcow2.h. */
 #pragma once
 
@@ -42,6 +43,7 @@ typedef struct {
 } OverlaySpec;
 
 bool overlay_make(const OverlaySpec *spec, FileMark *mark, GError **err);
+bool overlay_sync(const char *path, const char *job, GError **err);
 bool overlay_publish(const char *path, const char *job, FileMark mark, GError **err);
 /* Remove what overlay_make or overlay_publish left of @path: the temporary name of this job, and
  * the final name when it is the file @mark (inode 0: not known). A file that is another one
@@ -49,8 +51,8 @@ bool overlay_publish(const char *path, const char *job, FileMark mark, GError **
 bool overlay_withdraw(const char *path, const char *job, FileMark mark, GError **err);
 /* Sync each folder that one of @paths (NULL-terminated) lies in, once. */
 bool overlay_sync_folders(const char *const *paths, GError **err);
-/* Remove @path when it is the file @mark, and sync its folder; a missing file is success, another
- * one an error. */
+/* Remove @path when it is the file @mark; a missing file is success, another one an error. The caller
+ * syncs the folder. */
 bool image_remove(const char *path, FileMark mark, GError **err);
 /* Where overlay_make works: the temporary name of @path for @job. */
 char *overlay_temporary_name(const char *path, const char *job);

@@ -68,7 +68,8 @@ overlay(const Folder *folder, const char *name, const char *backing, const char 
     FileMark unused;
 
     id = id ? id : &unused;
-    return overlay_make(&spec, id, err) && overlay_publish(path, "test-1", *id, err);
+    return overlay_make(&spec, id, err) && overlay_sync(path, "test-1", err) &&
+           overlay_publish(path, "test-1", *id, err);
 }
 
 static ImageChain *

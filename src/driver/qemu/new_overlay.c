@@ -212,6 +212,18 @@ sync_folders(const GPtrArray *overlays, GError **err)
     return overlay_sync_folders((const char *const *)paths->pdata, err);
 }
 
+static bool
+sync_files(Job *job, const GPtrArray *overlays, GError **err)
+{
+    for (guint i = 0; i < overlays->len; i++) {
+        const NewOverlay *overlay = overlays->pdata[i];
+
+        if (!overlay->is_reused && !overlay_sync(overlay->path, job_id(job), err))
+            return false;
+    }
+    return true;
+}
+
 bool
 new_overlays_make(Job *job, GPtrArray *overlays, uid_t uid, gid_t gid, GError **err)
 {
@@ -220,7 +232,8 @@ new_overlays_make(Job *job, GPtrArray *overlays, uid_t uid, gid_t gid, GError **
         if (!overlay->is_reused && !make_one(job, overlay, uid, gid, err))
             return false;
     }
-    if (!job_fault(job, "note", err) || !note_marks(job, overlays, err))
+    if (!sync_files(job, overlays, err) || !job_fault(job, "note", err) ||
+        !note_marks(job, overlays, err))
         return false;
     for (guint i = 0; i < overlays->len; i++) {
         NewOverlay *overlay = overlays->pdata[i];

@@ -224,28 +224,6 @@ install_config(Guest *guest, const RevertPlan *plan, GError **err)
 }
 
 static bool
-record_images(Job *job, Guest *guest, const RevertPlan *plan, GError **err)
-{
-    g_autoptr(ImageRecords) records = NULL;
-
-    if (plan->is_restore)
-        return true;
-    records = image_records_load(guest->qemu, guest->uuid, err);
-    if (!records)
-        return false;
-    new_overlays_recall(job, plan->overlays);
-    for (guint i = 0; i < plan->overlays->len; i++) {
-        const NewOverlay *overlay = plan->overlays->pdata[i];
-        g_autofree char *dir = g_path_get_dirname(overlay->path);
-        g_autofree char *stem = image_name_stem(overlay->path);
-
-        image_records_add(records, overlay->path, overlay->mark, job_id(job));
-        image_records_use_revert(records, dir, stem, image_name_revert_number(overlay->path, stem));
-    }
-    return image_records_save(records, err);
-}
-
-static bool
 drop_managed_save(Guest *guest, const RevertPlan *plan, GError **err)
 {
     g_autofree char *path = g_strdup_printf("%s/%s.save", guest->qemu->save_dir, guest->name);
@@ -264,8 +242,7 @@ install(Job *job, GError **err)
     Guest *guest = job_context(job);
     const RevertPlan *plan = job_plan(job);
 
-    if (!record_images(job, guest, plan, err) || !job_fault(job, "metadata", err) ||
-        !install_metadata(guest, plan, err) || !job_fault(job, "config", err) ||
+    if (!install_metadata(guest, plan, err) || !job_fault(job, "config", err) ||
         !install_config(guest, plan, err) || !drop_managed_save(guest, plan, err))
         return STEP_FAILED;
     return guest_publish(guest, err) ? STEP_DONE : STEP_FAILED;
@@ -369,6 +346,49 @@ remove_image(Job *job, const GoingImage *image, const ImageGraph *graph, ImageRe
     log_debug(LOG_QEMU, "%s: '%s' is removed", guest->name, image->path);
 }
 
+static void
+record_overlays(Job *job, const RevertPlan *plan, ImageRecords *records)
+{
+    new_overlays_recall(job, plan->overlays);
+    for (guint i = 0; i < plan->overlays->len; i++) {
+        const NewOverlay *overlay = plan->overlays->pdata[i];
+        g_autofree char *dir = g_path_get_dirname(overlay->path);
+        g_autofree char *stem = image_name_stem(overlay->path);
+
+        image_records_add(records, overlay->path, overlay->mark, job_id(job));
+        image_records_use_revert(records, dir, stem, image_name_revert_number(overlay->path, stem));
+    }
+}
+
+/* What is ours from now on, and what goes. */
+static bool
+settle_images(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    const RevertPlan *plan = job_plan(job);
+    g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
+    g_autoptr(GPtrArray) paths = g_ptr_array_new();
+    g_autoptr(ImageGraph) graph = NULL;
+
+    if (!records)
+        return false;
+    record_overlays(job, plan, records);
+    if (plan->going->len > 0)
+        graph = snapshot_holders(guest->qemu, NULL);
+    for (guint i = 0; i < plan->going->len; i++) {
+        const GoingImage *image = plan->going->pdata[i];
+        g_autofree char *point = g_strdup_printf("image-%u", i);
+
+        if (!job_fault(job, point, err))
+            return false;
+        remove_image(job, image, graph, records);
+        g_ptr_array_add(paths, image->path);
+    }
+    g_ptr_array_add(paths, NULL);
+    return overlay_sync_folders((const char *const *)paths->pdata, err) &&
+           job_fault(job, "records", err) && image_records_save(records, err);
+}
+
 /* The state runs now: another start from the image would put old memory over newer disks. */
 static bool
 drop_saved(Guest *guest, const RevertPlan *plan, GError **err)
@@ -386,24 +406,9 @@ remove_old(Job *job, GError **err)
 {
     Guest *guest = job_context(job);
     RevertPlan *plan = job_plan(job);
-    g_autoptr(ImageRecords) records = NULL;
-    g_autoptr(ImageGraph) graph = NULL;
 
-    if (plan->going->len > 0) {
-        records = image_records_load(guest->qemu, guest->uuid, err);
-        if (!records)
-            return STEP_FAILED;
-        graph = snapshot_holders(guest->qemu, NULL);
-        for (guint i = 0; i < plan->going->len; i++) {
-            g_autofree char *point = g_strdup_printf("image-%u", i);
-
-            if (!job_fault(job, point, err))
-                return STEP_FAILED;
-            remove_image(job, plan->going->pdata[i], graph, records);
-        }
-        if (!image_records_save(records, err))
-            return STEP_FAILED;
-    }
+    if (!plan->is_restore && !settle_images(job, err))
+        return STEP_FAILED;
     log_info(LOG_QEMU, "%s: it is at %s", guest->name, plan->name);
     if (plan->start_error) {
         g_propagate_prefixed_error(err, g_steal_pointer(&plan->start_error),

@@ -315,8 +315,8 @@ remove_image(Job *job, const char *path, FileMark mark, const ImageGraph *graph,
     Guest *guest = job_context(job);
     g_autoptr(GError) why = NULL;
 
-    if (file_exists(path) &&
-        (!image_graph_may_remove(graph, path, mark, &why) || !image_remove(path, mark, &why))) {
+    if (file_exists(path) && (!image_graph_may_remove(graph, path, mark, &why) ||
+                              !image_remove(path, mark, &why) || !dir_sync_parent(path, &why))) {
         log_warning(LOG_QEMU, "%s: %s", guest->name, why->message);
         return;
     }

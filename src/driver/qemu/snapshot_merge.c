@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "driver/qemu/block.h"
 #include "driver/qemu/image_record.h"
@@ -192,7 +193,7 @@ remove_upper(Guest *guest, const ImageMerge *merge)
     g_autoptr(ImageGraph) graph = snapshot_holders(guest->qemu, NULL);
 
     if (records && image_graph_may_remove(graph, merge->upper, merge->mark, &why) &&
-        image_remove(merge->upper, merge->mark, &why)) {
+        image_remove(merge->upper, merge->mark, &why) && dir_sync_parent(merge->upper, &why)) {
         image_records_remove(records, merge->upper);
         image_records_save(records, &why);
     }

@@ -153,15 +153,17 @@ snapshot_store_remove(QemuDriver *qemu, const char *domain, const char *name, GE
     return true;
 }
 
-/* Is the snapshot of that name the same file in both trees? Definitions are shared while they do
- * not change. */
+/* Is the snapshot of that name the same file in both trees? Most definitions are shared by them. */
 static bool
 is_same(const SnapshotTree *before, const SnapshotTree *after, const DomainSnapshot *snapshot)
 {
     bool was_current = g_strcmp0(snapshot_tree_current(before), snapshot->name) == 0;
     bool is_current = g_strcmp0(snapshot_tree_current(after), snapshot->name) == 0;
 
-    return snapshot_tree_find(before, snapshot->name) == snapshot && was_current == is_current;
+    const DomainSnapshot *old = snapshot_tree_find(before, snapshot->name);
+
+    return was_current == is_current && old &&
+           (old == snapshot || domain_snapshot_equal(old, snapshot));
 }
 
 bool
