@@ -258,10 +258,12 @@ is_shallow(const char *text, gsize len)
     return true;
 }
 
-/* A reply or a greeting: with the mutex held. Late replies, whose caller has given up, match nothing. */
+/* A reply or a greeting: with the mutex held. Late replies, whose caller has given up, match nothing. The message moves to
+ * whoever waits: no two threads count references to it. */
 static void
-take_reply_locked(Qmp *qmp, Json *message)
+take_reply_locked(Qmp *qmp, Json *take_message)
 {
+    g_autoptr(Json) message = take_message;
     gpointer key = GSIZE_TO_POINTER((gsize)json_integer_value(json_object_get(message, "id")));
     QmpSlot *slot = g_hash_table_lookup(qmp->waiting, key);
 
@@ -270,7 +272,7 @@ take_reply_locked(Qmp *qmp, Json *message)
     } else if (slot) {
         QmpCommand *command = &g_array_index(slot->batch->commands, QmpCommand, slot->index);
 
-        command->answer = json_incref(message);
+        command->answer = g_steal_pointer(&message);
         slot->batch->n_missing--;
         g_hash_table_remove(qmp->waiting, key);
     }
@@ -297,7 +299,7 @@ take_message(Qmp *qmp, const char *text, gsize len)
         return;
     }
     g_mutex_lock(&qmp->mutex);
-    take_reply_locked(qmp, message);
+    take_reply_locked(qmp, g_steal_pointer(&message));
     g_mutex_unlock(&qmp->mutex);
 }
 
