@@ -6,7 +6,6 @@
 #include <grp.h>
 #include <libvirt/libvirt-admin.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,12 +59,8 @@ static bool
 admin_connect_get_lib_version(ServerCall *call, const void *args, void *ret_, GError **err)
 {
     AdminConnectGetLibVersionRet *ret = ret_;
-    unsigned int major = 0, minor = 0, micro = 0;
 
-    if (sscanf(MANIFOLD_VERSION, "%u.%u.%u", &major, &minor, &micro) < 2)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "version %s is not MAJOR.MINOR.MICRO",
-                    MANIFOLD_VERSION);
-    ret->libVer = (guint64)major * 1000000 + minor * 1000 + micro;
+    ret->libVer = LIBVIR_VERSION_NUMBER;
     return true;
 }
 

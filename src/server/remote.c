@@ -149,12 +149,8 @@ static bool
 remote_connect_get_lib_version(ServerCall *call, const void *args, void *ret_, GError **err)
 {
     RemoteConnectGetLibVersionRet *ret = ret_;
-    unsigned int major = 0, minor = 0, micro = 0;
 
-    if (sscanf(MANIFOLD_VERSION, "%u.%u.%u", &major, &minor, &micro) < 2)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "version %s is not MAJOR.MINOR.MICRO",
-                    MANIFOLD_VERSION);
-    ret->lib_ver = (guint64)major * 1000000 + minor * 1000 + micro;
+    ret->lib_ver = LIBVIR_VERSION_NUMBER;
     return true;
 }
 

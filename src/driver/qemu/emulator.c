@@ -211,7 +211,7 @@ log_start(Guest *guest, const Emulator *emulator, const CommandLine *line, int l
 
     uname(&uts);
     text = g_strdup_printf("%s: starting up libvirt version: %s, package: Manifold, qemu version: %s%s, kernel: %s, hostname: %s\n%s\n",
-                           now, MANIFOLD_VERSION, line->info->version_text, line->info->package, uts.release,
+                           now, API_VERSION, line->info->version_text, line->info->package, uts.release,
                            uts.nodename, words);
     if (!fd_write_all(log_fd, text, strlen(text)))
         log_warning(LOG_QEMU, "%s: its log cannot be written: %s", guest->name, g_strerror(errno));
