@@ -96,8 +96,8 @@ print_for_people(Shell *shell, bool raw, int type, virTypedParameterPtr params, 
 {
     int operation = 0;
 
-    print_line(shell, "Job type",
-               type >= 0 && type < (int)G_N_ELEMENTS(types) ? types[type] : "unknown");
+    shell_print(shell, "%-17s %-12s\n", "Job type:",
+                type >= 0 && type < (int)G_N_ELEMENTS(types) ? types[type] : "unknown");
     if (type == VIR_DOMAIN_JOB_NONE)
         return;
     virTypedParamsGetInt(params, n, VIR_DOMAIN_JOB_OPERATION, &operation);

@@ -161,7 +161,7 @@ cmd_domblkinfo(Shell *shell, const Args *args)
     if (!args_exclude(shell, args, "all", "device"))
         return false;
     if (!device && !args_has(args, "all"))
-        return shell_fail(shell, "Either --all or --device must be specified");
+        return shell_fail(shell, "command 'domblkinfo' requires <device> option");
     domain = args_domain(shell, args);
     if (!domain)
         return false;
@@ -238,8 +238,7 @@ cmd_domblkstat(Shell *shell, const Args *args)
         return false;
     device = device ? device : "";
     if (virDomainBlockStatsFlags(domain, device, NULL, &n, 0) < 0)
-        return shell_fail(shell, "Failed to get block stats for domain '%s' device '%s'",
-                          virDomainGetName(domain), device);
+        return false;
     params = g_new0(virTypedParameter, n);
     if (virDomainBlockStatsFlags(domain, device, params, &n, 0) < 0)
         return shell_fail(shell, "Failed to get block stats for domain '%s' device '%s'",

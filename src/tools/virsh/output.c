@@ -165,7 +165,7 @@ table_print(Shell *shell, const Table *table)
         return;
     }
     for (guint c = 0; c < table->columns; c++) {
-        widths[c] = text_width(table->headings[c]);
+        widths[c] = shell_is_quiet(shell) ? 0 : text_width(table->headings[c]);
         for (guint i = c; i < table->cells->len; i += table->columns)
             widths[c] = MAX(widths[c], text_width(g_array_index(table->cells, Cell, i).text));
         total += widths[c] + 3;

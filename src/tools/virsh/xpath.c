@@ -122,7 +122,8 @@ static bool
 print_found(Shell *shell, const char *xml, const char *expression, bool wrap)
 {
     xmlDocPtr document = lib.read_memory(xml, strlen(xml), "xml", NULL,
-                                         XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+                                         XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR |
+                                             XML_PARSE_NOWARNING);
     xmlXPathContextPtr context = document ? lib.new_context(document) : NULL;
     xmlXPathObjectPtr result = context ? lib.eval(BAD_CAST expression, context) : NULL;
     bool good = true;
