@@ -14,7 +14,9 @@
 #include "server/subscribe.h"
 
 #define OPEN_READ_ONLY VIR_CONNECT_RO
-#define OPEN_FLAGS (VIR_CONNECT_RO | VIR_CONNECT_NO_ALIASES)
+/* Existing clients send a bit of their own along when they open a session: "start the daemon if need be". */
+#define OPEN_CLIENTS_OWN 4
+#define OPEN_FLAGS (VIR_CONNECT_RO | VIR_CONNECT_NO_ALIASES | OPEN_CLIENTS_OWN)
 
 enum {
     FEATURE_FD_PASSING = 8,
