@@ -550,10 +550,12 @@ link_wait_locked(Link *link, LinkCall *call)
     g_queue_unlink(&link->waiters, &call->node);
     if (link->is_reading)
         return;
-    if (link->waiters.head)
-        g_cond_signal(&((LinkCall *)link->waiters.head->data)->wake);
-    else
+    if (!link->waiters.head)
         link->is_reading_away = false;
+    else if (link->is_writing)
+        wake_all_locked(link); /* the first may be the one that polls for room, and cannot hear */
+    else
+        g_cond_signal(&((LinkCall *)link->waiters.head->data)->wake);
 }
 
 static bool

@@ -5,6 +5,8 @@
 #define ERROR_DOMAIN VIR_FROM_REMOTE
 
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -57,6 +59,37 @@ connect_once(const char *path, GError **err)
             error_detail_edit(*err)->int1 = saved;
         return -1;
     }
+    return fd_steal(&fd);
+}
+
+static int
+connect_tcp(const char *host, const char *port, GError **err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *addresses = NULL;
+    int found = getaddrinfo(host, port, &hints, &addresses), saved = 0, one = 1;
+    auto_fd int fd = -1;
+
+    if (found != 0) {
+        error_set(err, VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR,
+                  "unable to resolve host '%s' port '%s': %s", host, port, gai_strerror(found));
+        return -1;
+    }
+    for (struct addrinfo *at = addresses; at && fd < 0; at = at->ai_next) {
+        fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
+        if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) == 0)
+            break;
+        saved = errno;
+        fd_close(&fd);
+    }
+    freeaddrinfo(addresses);
+    if (fd < 0) {
+        error_set(err, VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR,
+                  "unable to connect to server at '%s:%s': %s", host, port, g_strerror(saved));
+        return -1;
+    }
+    /* A call is one small packet that waits for its answer. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     return fd_steal(&fd);
 }
 
@@ -126,13 +159,19 @@ spawn_carrier(char **argv, pid_t *pid, GError **err)
 static bool
 attach_link(ClientConn *conn, const ClientTarget *target, GError **err)
 {
-    int fd = target->command ? spawn_carrier(target->command, &conn->carrier, err)
-                             : connect_target(target, err);
+    int fd;
 
+    if (target->command)
+        fd = spawn_carrier(target->command, &conn->carrier, err);
+    else if (target->host)
+        fd = connect_tcp(target->host, target->port, err);
+    else
+        fd = connect_target(target, err);
     if (fd < 0)
         return false;
     conn->is_private = target->is_private;
-    conn->link = link_new(wire_transport_new_socket(fd, !target->command), &owner_class, conn);
+    conn->link =
+        link_new(wire_transport_new_socket(fd, target->socket_path != NULL), &owner_class, conn);
     link_watch(conn->link);
     return true;
 }
@@ -229,7 +268,9 @@ log_in(ClientConn *conn, GError **err)
 static bool
 open_driver(ClientConn *conn, const ClientTarget *target, GError **err)
 {
-    RemoteConnectOpenArgs args = {target->driver_uri, conn->is_read_only ? VIR_CONNECT_RO : 0};
+    /* An empty name lets the daemon choose; without any, existing daemons leave the connection unopened. */
+    char *driver_uri = target->driver_uri ? target->driver_uri : (char *)"";
+    RemoteConnectOpenArgs args = {driver_uri, conn->is_read_only ? VIR_CONNECT_RO : 0};
     RemoteConnectGetUriRet uri = {NULL};
     Feature keepalive, strings, filter, close_callback;
     BatchCall opening[] = {
@@ -249,7 +290,7 @@ open_driver(ClientConn *conn, const ClientTarget *target, GError **err)
         feature_call(&close_callback, FEATURE_CLOSE_CALLBACK),
         {API_PROC(REMOTE_CONNECT_GET_URI), NULL, &uri, {0}, false, NULL},
     };
-    batch_run(conn, asking, G_N_ELEMENTS(asking) - (target->driver_uri != NULL));
+    batch_run(conn, asking, G_N_ELEMENTS(asking) - (target->uri != NULL));
     for (gsize i = 0; i < 3; i++)
         batch_drop_error(&asking[i]);
     if (asking[3].error) {
@@ -259,7 +300,7 @@ open_driver(ClientConn *conn, const ClientTarget *target, GError **err)
     conn->strings_okay = strings.ret.supported > 0;
     conn->filters_events = filter.ret.supported > 0;
     conn->notifies_close = close_callback.ret.supported > 0;
-    conn->uri = target->driver_uri ? g_strdup(target->driver_uri) : g_steal_pointer(&uri.uri);
+    conn->uri = target->uri ? g_strdup(target->uri) : g_steal_pointer(&uri.uri);
     return true;
 }
 

@@ -9,16 +9,21 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "config.h"
 
 #define CONF_MAX (1 << 20)
+#define TCP_PORT 16509
 #define CONF "libvirt.conf"
 #define ADMIN_CONF "libvirt-admin.conf"
 
 void
 client_target_clear(ClientTarget *target)
 {
+    g_free(target->uri);
     g_free(target->driver_uri);
+    g_free(target->host);
+    g_free(target->port);
     g_free(target->socket_path);
     g_strfreev(target->command);
     memset(target, 0, sizeof *target);
@@ -193,6 +198,7 @@ is_transport_param(const char *name)
     return g_strv_contains(names, name);
 }
 
+/* NULL for the scheme `remote`, which leaves the choice of the driver to the daemon. */
 static char *
 driver_uri(GUri *uri, const char *driver, GHashTable *params)
 {
@@ -203,6 +209,8 @@ driver_uri(GUri *uri, const char *driver, GHashTable *params)
 
     if (g_hash_table_lookup(params, "name"))
         return g_strdup(g_hash_table_lookup(params, "name"));
+    if (g_str_equal(driver, "remote"))
+        return NULL;
     g_string_printf(out, "%s://%s", driver, g_uri_get_path(uri));
     g_hash_table_iter_init(&iter, params);
     while (g_hash_table_iter_next(&iter, &name, &value)) {
@@ -245,7 +253,7 @@ far_command(GHashTable *params, const char *driver_uri, bool is_read_only)
         g_strdup_printf("/var/run/libvirt/libvirt-%s", is_read_only ? "sock-ro" : "sock");
     g_autofree char *path = g_shell_quote(socket ? socket : default_socket);
     g_autofree char *program = g_shell_quote(netcat ? netcat : "nc");
-    g_autofree char *uri = g_shell_quote(driver_uri);
+    g_autofree char *uri = g_shell_quote(driver_uri ? driver_uri : "");
     g_autofree char *through_netcat = g_strdup_printf("%s -U %s", program, path);
     g_autofree char *native =
         g_strdup_printf("virt-ssh-helper %s%s", is_read_only ? "-r " : "", uri);
@@ -331,24 +339,38 @@ plan_unix(GUri *uri, const char *driver, GHashTable *params, bool is_read_only,
     return true;
 }
 
+/* Plain bytes: the daemon asks for a login that protects them, unless its administrator said otherwise. */
+static bool
+plan_tcp(GUri *uri, ClientTarget *target)
+{
+    const char *host = g_uri_get_host(uri);
+    int port = g_uri_get_port(uri);
+
+    target->host = g_strdup(host && *host ? host : "localhost");
+    target->port = g_strdup_printf("%d", port > 0 ? port : TCP_PORT);
+    return true;
+}
+
 static bool
 plan_transport(const char *transport, GUri *uri, const char *driver, GHashTable *params,
                bool is_read_only, ClientTarget *target, GError **err)
 {
-    static const char *const later[] = {"tls", "tcp", "libssh", "libssh2", NULL};
+    static const char *const later[] = {"tls", "libssh", "libssh2", NULL};
     const char *host = g_uri_get_host(uri);
 
     if (!transport)
         transport = host && *host ? "tls" : "unix";
     if (g_str_equal(transport, "unix"))
         return plan_unix(uri, driver, params, is_read_only, target, err);
+    if (g_str_equal(transport, "tcp"))
+        return plan_tcp(uri, target);
     if (g_str_equal(transport, "ssh"))
         return plan_ssh(uri, params, is_read_only, target, err);
     if (g_str_equal(transport, "ext"))
         return plan_ext(params, target, err);
     if (g_strv_contains(later, transport))
         return fail(err, VIR_ERR_NO_SUPPORT,
-                    "the %s transport: connect through unix, ssh or ext instead", transport);
+                    "the %s transport: connect through unix, ssh, tcp or ext instead", transport);
     return fail(err, VIR_ERR_INVALID_ARG,
                 "unknown transport '%s': must be unix, ssh, ext, tls, tcp, libssh or libssh2",
                 transport);
@@ -357,11 +379,19 @@ plan_transport(const char *transport, GUri *uri, const char *driver, GHashTable 
 /* ---- URIs ---- */
 
 static bool
-check_mode(GHashTable *params, GError **err)
+check_params(GHashTable *params, GError **err)
 {
     static const char *const modes[] = {"auto", "legacy", "direct", NULL};
+    static const char *const numbers[] = {"no_sanity", "no_verify", "no_tty"};
     const char *mode = g_hash_table_lookup(params, "mode");
+    int number;
 
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        const char *value = g_hash_table_lookup(params, numbers[i]);
+        if (value && !text_to_int(value, 10, &number))
+            return fail(err, VIR_ERR_INVALID_ARG, "URI parameter %s=%s: must be 0 or 1", numbers[i],
+                        value);
+    }
     return !mode || g_strv_contains(modes, mode) ||
            fail(err, VIR_ERR_INVALID_ARG, "URI parameter mode=%s: must be auto, legacy or direct",
                 mode);
@@ -400,11 +430,13 @@ client_target_resolve(const char *given, bool is_read_only, bool use_aliases, Cl
     if (!uri)
         return fail(err, VIR_ERR_INTERNAL_ERROR, "Unable to parse URI %s", resolved);
     params = read_params(uri, resolved, err);
-    if (!params || !check_mode(params, err))
+    if (!params || !check_params(params, err))
         return false;
     g_auto(GStrv) words = g_strsplit(scheme, "+", 2);
+    target->uri = g_steal_pointer(&resolved);
     target->driver_uri = driver_uri(uri, words[0], params);
-    return plan_transport(words[1], uri, words[0], params, is_read_only, target, err);
+    const char *driver = g_str_equal(words[0], "remote") ? NULL : words[0];
+    return plan_transport(words[1], uri, driver, params, is_read_only, target, err);
 }
 
 bool

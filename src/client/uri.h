@@ -6,8 +6,10 @@
 #include <stdbool.h>
 
 typedef struct {
+    char *uri;         /* what was asked for, aliases and defaults resolved; NULL: nothing */
     char *driver_uri;  /* what the daemon is asked to open; NULL: its default */
     char *socket_path; /* of the UNIX socket */
+    char *host, *port; /* of the TCP socket */
     char **command;    /* NULL, or the program that carries the bytes instead of a socket */
     bool is_private;   /* nobody else can listen: a socket of this host, or ssh */
     bool may_spawn;    /* a session daemon, which is started when it does not run */

@@ -80,13 +80,47 @@ what_cannot_be_reached_is_refused_by_name(void)
 {
     assert_refused("qemu+tls://far/system", VIR_ERR_NO_SUPPORT, "tls");
     assert_refused("qemu://far/system", VIR_ERR_NO_SUPPORT, "tls");
-    assert_refused("qemu+tcp://far/system", VIR_ERR_NO_SUPPORT, "tcp");
     assert_refused("qemu+libssh://far/system", VIR_ERR_NO_SUPPORT, "libssh");
     assert_refused("qemu+pigeon://far/system", VIR_ERR_INVALID_ARG, "pigeon");
     assert_refused("qemu+unix://far/system", VIR_ERR_INVALID_ARG, "far");
     assert_refused("/system", VIR_ERR_NO_CONNECT, "/system");
     assert_refused("qemu+ext:///system", VIR_ERR_INVALID_ARG, "command");
     assert_refused("qemu+ssh:///system", VIR_ERR_INVALID_ARG, "host");
+    assert_refused("qemu:///system?no_tty=maybe", VIR_ERR_INVALID_ARG, "no_tty=maybe");
+}
+
+static void
+tcp_has_a_host_and_a_port(void)
+{
+    g_auto(ClientTarget) named = {0};
+    g_auto(ClientTarget) plain = {0};
+    g_autoptr(GError) err = NULL;
+
+    g_assert_true(client_target_resolve("qemu+tcp://[::1]:7/system", false, false, &named, &err));
+    g_assert_cmpstr(named.host, ==, "::1");
+    g_assert_cmpstr(named.port, ==, "7");
+    g_assert_null(named.socket_path);
+    g_assert_true(client_target_resolve("qemu+tcp:///system", false, false, &plain, &err));
+    g_assert_cmpstr(plain.host, ==, "localhost");
+    g_assert_cmpstr(plain.port, ==, "16509");
+}
+
+/* What virConnectGetURI says is what was asked for, not what the daemon is told. */
+static void
+uri_is_kept_as_it_was_given(void)
+{
+    g_auto(ClientTarget) target = {0};
+    g_autoptr(GError) err = NULL;
+    const char *uri = "qemu+unix:///system?socket=/tmp/s";
+
+    g_assert_true(client_target_resolve(uri, false, false, &target, &err));
+    g_assert_cmpstr(target.uri, ==, uri);
+}
+
+static void
+scheme_remote_leaves_the_driver_to_the_daemon(void)
+{
+    assert_resolves("remote+unix:///?socket=/tmp/s", NULL, "/tmp/s");
 }
 
 static void
@@ -146,6 +180,9 @@ main(int argc, char **argv)
     ADD(read_only_has_a_socket_of_its_own_on_a_system);
     ADD(parameters_of_the_way_stay_here_and_others_go_on);
     ADD(what_cannot_be_reached_is_refused_by_name);
+    ADD(tcp_has_a_host_and_a_port);
+    ADD(uri_is_kept_as_it_was_given);
+    ADD(scheme_remote_leaves_the_driver_to_the_daemon);
     ADD(programs_carry_the_bytes_without_a_shell_here);
     ADD(admin_sockets_are_named_after_their_daemon);
     return g_test_run();
