@@ -46,20 +46,37 @@ qemu_fill_host(QemuDriver *qemu)
 }
 
 static void
+append_folder(char **path, const char *name)
+{
+    char *longer = g_build_filename(*path, name, NULL);
+
+    g_free(*path);
+    *path = longer;
+}
+
+static void
 name_folders(QemuDriver *qemu)
 {
     const DriverHost *host = qemu->host;
+    g_autofree char *base = g_build_filename(host->lib_dir, "qemu", NULL);
 
     qemu->config_dir = g_build_filename(host->config_dir, "qemu", NULL);
     qemu->state_dir = g_build_filename(host->state_dir, "qemu", NULL);
-    qemu->lib_dir = g_build_filename(host->lib_dir, "qemu", NULL);
+    qemu->lib_dir = g_strdup(base);
     qemu->cache_dir = g_build_filename(host->cache_dir, "qemu", NULL);
     qemu->log_dir = g_build_filename(host->log_dir, "qemu", NULL);
-    qemu->save_dir = g_build_filename(qemu->lib_dir, "save", NULL);
-    qemu->snapshot_dir = g_build_filename(qemu->lib_dir, "snapshot", NULL);
-    qemu->journal_dir = g_build_filename(qemu->lib_dir, "journal", NULL);
-    qemu->nvram_dir = g_build_filename(qemu->lib_dir, "nvram", NULL);
-    qemu->channel_dir = g_build_filename(qemu->lib_dir, "channel", "target", NULL);
+    qemu->save_dir = g_build_filename(base, "save", NULL);
+    qemu->snapshot_dir = g_build_filename(base, "snapshot", NULL);
+    qemu->journal_dir = g_build_filename(base, "journal", NULL);
+    qemu->nvram_dir = g_build_filename(base, "nvram", NULL);
+    qemu->channel_dir = g_build_filename(base, "channel", "target", NULL);
+    if (!host->is_system) {
+        /* A user's folders are shared by purposes: upstream puts four of them one deeper. */
+        append_folder(&qemu->state_dir, "run");
+        append_folder(&qemu->lib_dir, "lib");
+        append_folder(&qemu->cache_dir, "cache");
+        append_folder(&qemu->log_dir, "log");
+    }
 }
 
 static bool
