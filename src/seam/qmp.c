@@ -280,14 +280,54 @@ take_reply_locked(Qmp *qmp, Json *take_message)
     g_cond_broadcast(&qmp->changed);
 }
 
+/* The emulator prints unsigned numbers, and all ones (2^64 - 1) where it knows none; our JSON has signed ones. Numbers that do not
+ * fit keep their bits: all ones becomes -1. */
+static GString *
+with_signed_numbers(const char *text, gsize len)
+{
+    GString *out = g_string_sized_new(len);
+    bool in_string = false;
+
+    for (gsize i = 0; i < len;) {
+        gsize end = i;
+
+        while (!in_string && end < len && g_ascii_isdigit(text[end]))
+            end++;
+        if (end - i >= 19 && end - i <= 20) {
+            g_autofree char *digits = g_strndup(text + i, end - i);
+
+            g_string_append_printf(out, "%" G_GINT64_FORMAT, (gint64)g_ascii_strtoull(digits, NULL, 10));
+            i = end;
+            continue;
+        }
+        if (in_string && text[i] == '\\' && i + 1 < len)
+            g_string_append_c(out, text[i++]);
+        else if (text[i] == '"')
+            in_string = !in_string;
+        g_string_append_c(out, text[i++]);
+    }
+    return out;
+}
+
+static Json *
+parse_message(const char *text, gsize len)
+{
+    json_error_t error;
+    Json *message = is_shallow(text, len) ? json_loadb(text, len, JSON_ALLOW_NUL, &error) : NULL;
+
+    if (!message && is_shallow(text, len) && json_error_code(&error) == json_error_numeric_overflow) {
+        g_autoptr(GString) fitting = with_signed_numbers(text, len);
+
+        message = json_loadb(fitting->str, fitting->len, JSON_ALLOW_NUL, &error);
+    }
+    return message;
+}
+
 static void
 take_message(Qmp *qmp, const char *text, gsize len)
 {
-    json_error_t error;
-    g_autoptr(Json) message = NULL;
+    g_autoptr(Json) message = parse_message(text, len);
 
-    if (is_shallow(text, len))
-        message = json_loadb(text, len, JSON_ALLOW_NUL, &error);
     if (!json_is_object(message)) {
         shut_down(qmp, "the emulator sent something that is no monitor message");
         return;

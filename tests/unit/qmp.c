@@ -292,6 +292,28 @@ full_socket_does_not_block_the_sender(Fixture *fixture, gconstpointer unused)
     g_assert_true(qmp_batch_all_ok(batch, &err));
 }
 
+static void
+numbers_beyond_the_signed_ones_keep_their_bits(Fixture *fixture, gconstpointer unused)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(QmpBatch) batch = qmp_batch_new();
+    g_autofree char *sent = NULL;
+    const Json *value;
+
+    qmp_batch_add(batch, "qom-get", NULL);
+    g_assert_true(qmp_batch_start(batch, fixture->qmp, &err));
+    sent = hear(fixture, 1);
+    say(fixture, "{\"id\":1,\"return\":{\"unknown\":18446744073709551615,\"high\":9223372036854775808,\"fits\":7,"
+                 "\"text\":\"\\\"18446744073709551615\"}}\r\n");
+    g_assert_true(qmp_batch_wait(batch, clock_monotonic_ms() + 5000, &err));
+    value = qmp_batch_reply(batch, 0, &err);
+    g_assert_no_error(err);
+    g_assert_cmpint(json_integer_value(json_object_get(value, "unknown")), ==, -1);
+    g_assert_cmpint(json_integer_value(json_object_get(value, "high")), ==, G_MININT64);
+    g_assert_cmpint(json_integer_value(json_object_get(value, "fits")), ==, 7);
+    g_assert_cmpstr(json_string_value(json_object_get(value, "text")), ==, "\"18446744073709551615");
+}
+
 #define ADD(name, data, function) g_test_add("/qmp/" name, Fixture, data, set_up, function, tear_down)
 
 int
@@ -309,6 +331,7 @@ main(int argc, char **argv)
     ADD("nonsense-ends-the-connection", "hello\n", nonsense_and_deep_nesting_end_the_connection);
     ADD("deep-nesting-ends-the-connection", deep, nonsense_and_deep_nesting_end_the_connection);
     ADD("oversized-message-ends-the-connection", NULL, oversized_message_ends_the_connection);
+    ADD("numbers-beyond-the-signed-ones-keep-their-bits", NULL, numbers_beyond_the_signed_ones_keep_their_bits);
     ADD("descriptor-travels-with-its-command", NULL, descriptor_travels_with_its_command);
     ADD("full-socket-does-not-block-the-sender", NULL, full_socket_does_not_block_the_sender);
     return g_test_run();
