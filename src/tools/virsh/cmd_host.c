@@ -78,7 +78,7 @@ cmd_capabilities(Shell *shell, const Args *args)
 
     if (!xml)
         return shell_fail(shell, "failed to get capabilities");
-    print_xml(shell, xml);
+    print_document(shell, xml);
     return true;
 }
 
@@ -91,7 +91,7 @@ cmd_domcapabilities(Shell *shell, const Args *args)
 
     if (!xml)
         return shell_fail(shell, "failed to get emulator capabilities");
-    print_xml(shell, xml);
+    print_document(shell, xml);
     return true;
 }
 

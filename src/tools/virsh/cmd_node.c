@@ -238,7 +238,7 @@ cmd_sysinfo(Shell *shell, const Args *args)
 
     if (!xml)
         return shell_fail(shell, "failed to get sysinfo");
-    print_xml(shell, xml);
+    print_document(shell, xml);
     return true;
 }
 
@@ -266,8 +266,9 @@ collect_cpus(XmlNode *node, GPtrArray *cpus)
 
     if ((g_str_equal(node->name, "cpu") && !xml_child(node, "mode")) || host_model) {
         g_autoptr(GString) xml = g_string_new(NULL);
-        g_autofree char *name = node->name;
+
         /* The host model is a CPU under another name. */
+        g_free(node->name);
         node->name = g_strdup("cpu");
         if (host_model) {
             g_strfreev(node->attributes);

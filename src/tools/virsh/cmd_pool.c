@@ -494,7 +494,7 @@ cmd_capabilities(Shell *shell, const Args *args)
 
     if (!xml)
         return shell_fail(shell, "failed to get storage pool capabilities");
-    print_xml(shell, xml);
+    print_document(shell, xml);
     return true;
 }
 

@@ -322,6 +322,15 @@ print_xml(Shell *shell, const char *xml)
         shell_print(shell, "%s%s", xml, g_str_has_suffix(xml, "\n") ? "" : "\n");
 }
 
+void
+print_document(Shell *shell, const char *xml)
+{
+    if (shell_wants_json(shell))
+        print_value(shell, "xml", xml);
+    else
+        shell_print(shell, "%s\n", xml);
+}
+
 char *
 param_text(const virTypedParameter *param)
 {

@@ -39,6 +39,9 @@ void print_number(Shell *shell, const char *key, long long number);
 /* A document as it is, or {"xml": "..."}. */
 void print_xml(Shell *shell, const char *xml);
 
+/* A document with an empty line of its own behind it, as some commands have always printed it. */
+void print_document(Shell *shell, const char *xml);
+
 /* JSON pieces for output of other shapes. */
 void json_append_string(GString *out, const char *text);
 void json_append_params(GString *out, const virTypedParameter *params, int n);
