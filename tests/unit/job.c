@@ -92,6 +92,7 @@ second_journal_for_the_same_object_is_refused(Folder *folder, gconstpointer unus
     g_autoptr(Journal) journal = journal_create(folder->path, NULL);
     g_autoptr(GError) err = NULL;
 
+    g_assert_nonnull(journal);
     g_assert_null(journal_create(folder->path, &err));
     g_assert_true(error_is(err, VIR_ERR_OPERATION_INVALID));
 }
