@@ -73,37 +73,66 @@ conclude(Qmp *qmp, const Json *job, const char *id, BlockJobState *state, GError
     return true;
 }
 
+/* Between the question and the command the job may have gone on by itself: then look again. */
+static bool
+has_moved_on(Qmp *qmp, const char *id, const char *seen)
+{
+    g_autoptr(Json) job = NULL;
+
+    return find_job(qmp, id, &job, NULL) &&
+           (!job || g_strcmp0(json_string_value(json_object_get(job, "status")), seen) != 0);
+}
+
+static const char *
+command_for(const char *status, bool is_cancelled)
+{
+    if (is_cancelled)
+        return "job-cancel";
+    return g_strcmp0(status, "ready") == 0 ? "job-complete" : NULL;
+}
+
 bool
 block_job_drive(Qmp *qmp, const char *id, bool is_cancelled, BlockJobState *state,
                 BlockJobProgress *progress, GError **err)
 {
-    g_autoptr(Json) job = NULL;
-    const char *status;
+    for (;;) {
+        g_autoptr(Json) job = NULL;
+        g_autoptr(GError) refused = NULL;
+        const char *status, *command;
 
-    *state = BLOCK_JOB_ABSENT;
-    if (!find_job(qmp, id, &job, err))
-        return false;
-    if (!job)
-        return true;
-    status = json_string_value(json_object_get(job, "status"));
-    progress->done_bytes = (guint64)json_integer_value(json_object_get(job, "current-progress"));
-    progress->total_bytes = (guint64)json_integer_value(json_object_get(job, "total-progress"));
-    *state = BLOCK_JOB_BUSY;
-    if (g_strcmp0(status, "concluded") == 0)
-        return conclude(qmp, job, id, state, err);
-    if (is_cancelled)
-        return job_command(qmp, "job-cancel", id, err);
-    if (g_strcmp0(status, "ready") == 0)
-        return job_command(qmp, "job-complete", id, err);
-    if (g_strcmp0(status, "pending") == 0)
-        *state = BLOCK_JOB_PENDING;
-    return true;
+        *state = BLOCK_JOB_ABSENT;
+        if (!find_job(qmp, id, &job, err))
+            return false;
+        if (!job)
+            return true;
+        status = json_string_value(json_object_get(job, "status"));
+        progress->done_bytes =
+            (guint64)json_integer_value(json_object_get(job, "current-progress"));
+        progress->total_bytes = (guint64)json_integer_value(json_object_get(job, "total-progress"));
+        if (g_strcmp0(status, "concluded") == 0)
+            return conclude(qmp, job, id, state, err);
+        *state = BLOCK_JOB_BUSY;
+        if (!is_cancelled && g_strcmp0(status, "pending") == 0)
+            *state = BLOCK_JOB_PENDING;
+        command = command_for(status, is_cancelled);
+        if (!command || job_command(qmp, command, id, &refused))
+            return true;
+        if (!has_moved_on(qmp, id, status)) {
+            g_propagate_error(err, g_steal_pointer(&refused));
+            return false;
+        }
+    }
 }
 
 bool
 block_job_finalize(Qmp *qmp, const char *id, GError **err)
 {
-    return job_command(qmp, "job-finalize", id, err);
+    g_autoptr(GError) refused = NULL;
+
+    if (job_command(qmp, "job-finalize", id, &refused) || has_moved_on(qmp, id, "pending"))
+        return true;
+    g_propagate_error(err, g_steal_pointer(&refused));
+    return false;
 }
 
 void
