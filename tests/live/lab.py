@@ -24,6 +24,7 @@ BUILD = Path(os.environ.get('BUILD', TOP / 'build'))
 DAEMON = BUILD / 'src/server/libvirtd'
 VIRSH = BUILD / 'src/tools/virsh'
 CLIENT = BUILD / 'src/client'
+KNOWN = BUILD / 'guest-capabilities'
 BOUND = {'run': '/run/libvirt', 'etc': '/etc/libvirt', 'lib': '/var/lib/libvirt', 'log': '/var/log/libvirt',
          'cache': '/var/cache/libvirt'}
 
@@ -92,6 +93,9 @@ class Lab:
         self.images = self.dir / 'images'
         for name in (*BOUND, 'images'):
             (self.dir / name).mkdir(parents=True, exist_ok=True)
+        # What the emulators can do was found out by the first lab of this build; the daemon knows when it is out of date.
+        if KNOWN.is_dir() and not (self.dir / 'cache/qemu').exists():
+            shutil.copytree(KNOWN, self.dir / 'cache/qemu')
         self.socket = self.dir / 'run/libvirt-sock'
         self.uri = f'qemu+unix:///system?socket={self.socket}'
         self.daemon: subprocess.Popen | None = None
@@ -188,6 +192,14 @@ class Lab:
     def close(self) -> None:
         """End the daemon and every emulator of this lab, remove the folder."""
         self.kill9()
+        found = self.dir / 'cache/qemu'
+        for path in found.rglob('*.json'):
+            target = KNOWN / path.relative_to(found)
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial = target.with_name(f'.{os.getpid()}')
+                shutil.copy(path, partial)
+                partial.rename(target)
         self.kill_emulators()
         if self.own:
             shutil.rmtree(self.dir, ignore_errors=True)
