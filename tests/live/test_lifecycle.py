@@ -314,6 +314,23 @@ def test_guest_that_died_meanwhile_is_reported(lab, guest):
     assert not (lab.dir / 'run/qemu' / f'{guest.name()}.xml').exists()
 
 
+def test_stuck_emulator_is_taken_over_when_it_wakes(lab, guest):
+    guest.create()
+    pid = lab.emulators()[guest.name()]
+    lab.kill9()
+    os.kill(pid, signal.SIGSTOP)
+    before = time.monotonic()
+    lab.start()
+    again = lab.conn().lookupByName(guest.name())
+    assert again.state()[0] == libvirt.VIR_DOMAIN_RUNNING
+    assert time.monotonic() - before < 3
+    labs.wait_for(lambda: f'{guest.name()}: its emulator runs, but does not answer' in lab.log(), what='the report')
+    os.kill(pid, signal.SIGCONT)
+    again.suspend()
+    assert again.state()[0] == libvirt.VIR_DOMAIN_PAUSED
+    assert lab.emulators()[guest.name()] == pid
+
+
 def test_shutdown_while_no_daemon_looks_is_finished_later(lab, guest):
     guest.create()
     console = console_of(guest)

@@ -384,6 +384,7 @@ emulator_adopt(Guest *guest, const Domain *machine, const ProcessId *process, co
                const char *lib_dir, const char *channel_dir, GError **err)
 {
     g_autoptr(Emulator) emulator = emulator_new(guest, machine->id);
+    g_autoptr(QmpBatch) hello = qmp_batch_new();
     g_autoptr(GError) why = NULL;
     auto_fd int fd = -1;
 
@@ -403,6 +404,9 @@ emulator_adopt(Guest *guest, const Domain *machine, const ProcessId *process, co
     }
     if (!attach_monitor(emulator, fd_steal(&fd), err))
         return NULL;
+    /* Leaves negotiation whenever it wakes up, also if nobody waits for that any more. */
+    qmp_batch_add(hello, "qmp_capabilities", NULL);
+    qmp_batch_start(hello, emulator->qmp, NULL);
     return g_steal_pointer(&emulator);
 }
 

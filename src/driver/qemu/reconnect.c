@@ -173,26 +173,19 @@ settle_state(Guest *guest, const char *status)
     }
 }
 
-/* Talk to the emulator; false: it does not answer, which harms nobody but whoever calls this guest. */
+/* Ask the emulator how it is, and say so; on the strand. */
 static bool
-attach(Guest *guest, GError **err)
+learn_state(Guest *guest, GError **err)
 {
-    enum { GREETING_MS = 5000 };
-    g_autoptr(Json) status = NULL;
+    g_autoptr(Json) status = qmp_call(guest->emulator->qmp, "query-status", NULL, err);
     g_autoptr(Domain) live = domain_copy(guest_live(guest));
-    const char *word;
-    bool was_starting = guest->state == VIR_DOMAIN_PAUSED && guest->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+    const char *word = json_string_value(json_object_get(status, "status"));
 
-    if (was_starting) {
-        log_warning(LOG_QEMU, "%s: its start was never finished", guest->name);
-        guest_kill(guest, VIR_DOMAIN_SHUTOFF_FAILED);
-        return true;
-    }
-    if (!qmp_handshake(guest->emulator->qmp, GREETING_MS, err))
+    if (!status)
         return false;
-    status = qmp_call(guest->emulator->qmp, "query-status", NULL, err);
-    word = json_string_value(json_object_get(status, "status"));
-    if (!word || !emulator_learn(guest->emulator, live, err))
+    if (!word)
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "query-status has no status");
+    if (!emulator_learn(guest->emulator, live, err))
         return false;
     guest_set_live(guest, g_steal_pointer(&live));
     settle_state(guest, word);
@@ -206,14 +199,96 @@ attach(Guest *guest, GError **err)
     return true;
 }
 
+/* A monitor that could not be reached, or has been closed since: connect anew. */
+static bool
+renew_monitor(Guest *guest, GError **err)
+{
+    Emulator *before = guest->emulator;
+    g_autoptr(Emulator) emulator = NULL;
+
+    if (qmp_is_open(before->qmp))
+        return true;
+    emulator = emulator_adopt(guest, guest_live(guest), &before->process, before->monitor_path, before->lib_dir,
+                              before->channel_dir, err);
+    if (!emulator || !qmp_is_open(emulator->qmp))
+        return emulator ? fail(err, VIR_ERR_INTERNAL_ERROR, "its monitor cannot be reached") : false;
+    g_array_append_vals(emulator->vcpu_threads, before->vcpu_threads->data, before->vcpu_threads->len);
+    qmp_close(before->qmp);
+    guest_install_emulator(guest, g_steal_pointer(&emulator), domain_copy(guest_live(guest)));
+    return true;
+}
+
+/* An emulator that does not answer is stopped, swapped out, or busy for long: it is asked again until it answers or ends.
+ * Nothing is done to it, and nobody but its own callers waits. */
+typedef struct {
+    Guest *guest;
+    LoopTimer *timer;
+} Retry;
+
+enum { GREETING_MS = 5000, RETRY_MS = 5000 };
+
+static void
+retry_free(void *data)
+{
+    Retry *retry = data;
+
+    guest_unref(retry->guest);
+    g_free(retry);
+}
+
+static void
+run_retry(void *data)
+{
+    Retry *retry = data;
+    Guest *guest = retry->guest;
+    g_autoptr(GError) err = NULL;
+
+    if (guest_is_running(guest)) {
+        /* No wait here: a greeting that is not there yet is looked for again later. */
+        if (!renew_monitor(guest, &err) || !qmp_wait_greeting(guest->emulator->qmp, 0, &err) || !learn_state(guest, &err)) {
+            loop_timer_rearm(retry->timer, RETRY_MS);
+            return;
+        }
+    }
+    if (!guest->is_gone)
+        snapshots_recover(guest);
+    loop_timer_stop(retry->timer); /* frees the retry */
+}
+
+static void
+on_retry_due(void *data)
+{
+    Retry *retry = data;
+
+    strand_post_internal(retry->guest->strand, run_retry, retry);
+}
+
+static void
+retry_later(Guest *guest)
+{
+    Retry *retry = g_new0(Retry, 1);
+
+    retry->guest = guest_ref(guest);
+    retry->timer = loop_timer_new(guest->qemu->host->loop, on_retry_due, retry, retry_free);
+    loop_timer_rearm(retry->timer, RETRY_MS);
+}
+
 static void
 run_takeover(void *data)
 {
     g_autoptr(Guest) guest = data;
     g_autoptr(GError) err = NULL;
 
-    if (guest_is_running(guest) && !attach(guest, &err))
+    if (guest_is_running(guest) && guest->state == VIR_DOMAIN_PAUSED && guest->reason == VIR_DOMAIN_PAUSED_STARTING_UP) {
+        log_warning(LOG_QEMU, "%s: its start was never finished", guest->name);
+        guest_kill(guest, VIR_DOMAIN_SHUTOFF_FAILED);
+    }
+    if (guest_is_running(guest) &&
+        (!renew_monitor(guest, &err) || !qmp_wait_greeting(guest->emulator->qmp, GREETING_MS, &err) || !learn_state(guest, &err))) {
         log_error(LOG_QEMU, "%s: its emulator runs, but does not answer: %s", guest->name, err->message);
+        retry_later(guest);
+        return;
+    }
     if (!guest->is_gone)
         snapshots_recover(guest);
 }
