@@ -401,8 +401,8 @@ link_stream_send_hole(LinkStream *stream, gint64 length, guint32 flags, GError *
     g_mutex_lock(&stream->link->lock);
     if (!stream->allows_holes) {
         g_mutex_unlock(&stream->link->lock);
-        fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-             "the stream was opened without the flag for sparse data");
+        error_set(err, VIR_FROM_RPC, VIR_ERR_OPERATION_INVALID,
+                  "the stream was opened without the flag for sparse data");
         return LINK_STREAM_FAILED;
     }
     message = stream_message(stream, WIRE_STREAM_HOLE, WIRE_CONTINUE);

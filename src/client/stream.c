@@ -201,9 +201,12 @@ stream_end(virStreamPtr stream, WireStatus status, const char *function)
 
     if (!conn)
         return -1;
-    if (!(link = take_link(stream, function, &err)) || !link_stream_end(link, status, &err))
-        return client_fail_int(conn, err);
-    return 0;
+    if (!(link = take_link(stream, function, &err)))
+        return status == WIRE_ERROR ? 0 : client_fail_int(conn, err); /* unused: nothing to abort */
+    /* Ended in either way: the stream is empty again. */
+    bool is_good = link_stream_end(link, status, &err);
+    client_stream_detach(stream);
+    return is_good ? 0 : client_fail_int(conn, err);
 }
 
 int

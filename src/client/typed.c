@@ -217,13 +217,12 @@ virTypedParamsAddFromString(virTypedParameterPtr *params, int *nparams, int *max
 void
 virTypedParamsClear(virTypedParameterPtr params, int nparams)
 {
-    client_reset_error();
     typed_clear(params, nparams);
 }
 
+/* The last error stays, here and in virTypedParamsClear: programs release their arguments before they look at it. */
 void
 virTypedParamsFree(virTypedParameterPtr params, int nparams)
 {
-    client_reset_error();
     typed_free(params, nparams);
 }
