@@ -144,7 +144,8 @@ append_model(CommandLine *line, GString *value, GError **err)
 {
     const Domain *dom = line->dom;
     const Cpu *cpu = &dom->cpu;
-    bool is_hosts = cpu->mode == CPU_MODE_HOST_PASSTHROUGH || cpu->mode == CPU_MODE_MAXIMUM;
+    bool is_hosts = cpu->mode == CPU_MODE_HOST_PASSTHROUGH || cpu->mode == CPU_MODE_MAXIMUM || cpu->mode == CPU_MODE_HOST_MODEL;
+    const char *host_model = dom->type == VIRT_TYPE_KVM ? line->info->kvm_host_model : line->info->host_model;
 
     if (is_hosts && dom->type == VIRT_TYPE_KVM && !line->is_dry && !line->info->runs_kvm_host_cpu)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -164,7 +165,11 @@ append_model(CommandLine *line, GString *value, GError **err)
             g_string_append_printf(value, ",migratable=%s", onoff(cpu->migratable));
         break;
     case CPU_MODE_HOST_MODEL:
-        return line_refuse(err, "CPU mode 'host-model'");
+        if (!host_model)
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "emulator '%s' does not say what CPU mode 'host-model' would be",
+                        line->info->path);
+        g_string_append(value, host_model);
+        break;
     default:
         if (!cpu->model.text)
             return true;

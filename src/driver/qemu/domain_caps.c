@@ -122,7 +122,7 @@ fill_cpus(DomainCapabilities *caps, const EmulatorInfo *info, bool is_kvm)
     caps->cpu_modes[1] = make_mode(CPU_MODE_MAXIMUM, has_maximum);
     if (has_maximum)
         append_enum(&caps->cpu_modes[1]->enums, &caps->cpu_modes[1]->n_enums, "maximumMigratable", switches);
-    caps->cpu_modes[2] = make_mode(CPU_MODE_HOST_MODEL, false);
+    caps->cpu_modes[2] = make_mode(CPU_MODE_HOST_MODEL, is_kvm ? info->kvm_host_model && has_host : info->host_model != NULL);
     caps->cpu_modes[3] = make_mode(CPU_MODE_CUSTOM, true);
     caps->n_cpu_modes = 4;
     fill_custom_models(caps->cpu_modes[3], is_kvm ? info->kvm_cpus : info->cpus);

@@ -3,6 +3,7 @@
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <string.h>
+#include <unistd.h>
 
 #include <libvirt/libvirt.h>
 
@@ -230,6 +231,71 @@ qemu_domain_get_security_label(Call *call, const RemoteDomainGetSecurityLabelArg
     return true;
 }
 
+/* ---- on which CPUs of the host ---- */
+
+/* A map of @len bytes with @cpus (NULL: all that the host has) set. */
+static void
+fill_map(guchar *map, gsize len, const Bitmap *cpus)
+{
+    long n_cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+    for (gsize cpu = 0; cpu < len * 8 && (long)cpu < n_cpus; cpu++)
+        if (!cpus || bitmap_has(cpus, (guint)cpu))
+            map[cpu / 8] |= (guchar)(1u << cpu % 8);
+}
+
+static const Bitmap *
+vcpu_set(const Domain *dom, guint vcpu)
+{
+    for (gsize i = 0; i < dom->cputune.n_vcpupins; i++)
+        if (dom->cputune.vcpupins[i]->vcpu == vcpu)
+            return dom->cputune.vcpupins[i]->cpuset;
+    return dom->vcpu.cpuset;
+}
+
+static bool
+qemu_domain_get_vcpu_pin_info(Call *call, const RemoteDomainGetVcpuPinInfoArgs *args, RemoteDomainGetVcpuPinInfoRet *ret,
+                              GError **err)
+{
+    g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
+    const Domain *dom;
+
+    if (!view || !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err))
+        return false;
+    dom = domain_for_flags(view, args->flags, err);
+    if (!dom)
+        return false;
+    if (args->ncpumaps < 0 || args->maplen < 0 || (gint64)args->ncpumaps * args->maplen > REMOTE_CPUMAPS_MAX)
+        return fail(err, VIR_ERR_INVALID_ARG, "%d maps of %d bytes are too many", args->ncpumaps, args->maplen);
+    ret->num = (gint32)MIN(dom->vcpu.text, (guint)args->ncpumaps);
+    ret->cpumaps.count = (guint32)(args->ncpumaps * args->maplen);
+    ret->cpumaps.items = g_new0(guchar, ret->cpumaps.count);
+    for (gint32 i = 0; i < ret->num; i++)
+        fill_map(ret->cpumaps.items + (gsize)i * (gsize)args->maplen, (gsize)args->maplen, vcpu_set(dom, (guint)i));
+    return true;
+}
+
+static bool
+qemu_domain_get_emulator_pin_info(Call *call, const RemoteDomainGetEmulatorPinInfoArgs *args,
+                                  RemoteDomainGetEmulatorPinInfoRet *ret, GError **err)
+{
+    g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
+    const Domain *dom;
+
+    if (!view || !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err))
+        return false;
+    dom = domain_for_flags(view, args->flags, err);
+    if (!dom)
+        return false;
+    if (args->maplen < 0 || args->maplen > REMOTE_CPUMAP_MAX)
+        return fail(err, VIR_ERR_INVALID_ARG, "a map of %d bytes is too large", args->maplen);
+    ret->cpumaps.count = (guint32)args->maplen;
+    ret->cpumaps.items = g_new0(guchar, ret->cpumaps.count);
+    fill_map(ret->cpumaps.items, ret->cpumaps.count, dom->cputune.emulatorpin_cpuset ? dom->cputune.emulatorpin_cpuset : dom->vcpu.cpuset);
+    ret->ret = 1;
+    return true;
+}
+
 void
 qemu_info_slots(DriverSlots *slots)
 {
@@ -250,6 +316,8 @@ qemu_info_slots(DriverSlots *slots)
     slots->domain_get_job_stats = qemu_domain_get_job_stats;
     slots->domain_get_hostname = qemu_domain_get_hostname;
     slots->domain_get_scheduler_type = qemu_domain_get_scheduler_type;
+    slots->domain_get_vcpu_pin_info = qemu_domain_get_vcpu_pin_info;
+    slots->domain_get_emulator_pin_info = qemu_domain_get_emulator_pin_info;
     slots->domain_get_messages = qemu_domain_get_messages;
     slots->domain_get_security_label = qemu_domain_get_security_label;
 }

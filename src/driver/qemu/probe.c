@@ -24,7 +24,7 @@
 #include "seam/qmp.h"
 #include "seam/stub.h"
 
-enum { PROBE_TIMEOUT_MS = 20000, CACHE_FORMAT = 2, CACHE_MAX_BYTES = 16 << 20 };
+enum { PROBE_TIMEOUT_MS = 20000, CACHE_FORMAT = 3, CACHE_MAX_BYTES = 16 << 20 };
 
 static const struct {
     const char *command, *args;
@@ -72,6 +72,8 @@ emulator_info_unref(EmulatorInfo *info)
     g_free(info->arch);
     g_free(info->version_text);
     g_free(info->package);
+    g_free(info->host_model);
+    g_free(info->kvm_host_model);
     g_ptr_array_unref(info->machines);
     g_ptr_array_unref(info->cpus);
     g_ptr_array_unref(info->kvm_cpus);
@@ -145,6 +147,7 @@ ask(QemuDriver *qemu, const char *path, const char *accelerator, GError **err)
     g_autoptr(Json) answers = json_object();
     const char *const env[] = {"LC_ALL=C", "PATH=/usr/bin:/bin", NULL};
     int ends[2], status;
+    guint expansion;
     bool ok;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
@@ -164,6 +167,9 @@ ask(QemuDriver *qemu, const char *path, const char *accelerator, GError **err)
     qmp = qmp_new(fd_steal(&ours), &(QmpConfig){.name = path, .loop = qemu->host->loop, .pool = qemu->host->pool}, err);
     for (gsize i = 0; i < G_N_ELEMENTS(questions); i++)
         qmp_batch_add(batch, questions[i].command, questions[i].args ? json_loads(questions[i].args, 0, NULL) : NULL);
+    expansion = qmp_batch_add(batch, "query-cpu-model-expansion",
+                              json_pack("{s:s s:{s:s}}", "type", "static", "model", "name",
+                                        strcmp(accelerator, "kvm") ? "max" : "host"));
     ok = qmp && qmp_handshake(qmp, PROBE_TIMEOUT_MS, err) && qmp_batch_run(batch, qmp, PROBE_TIMEOUT_MS, err);
     for (gsize i = 0; ok && i < G_N_ELEMENTS(questions); i++) {
         const Json *answer = qmp_batch_reply(batch, (guint)i, NULL);
@@ -171,6 +177,8 @@ ask(QemuDriver *qemu, const char *path, const char *accelerator, GError **err)
         if (answer)
             json_object_set(answers, questions[i].command, (Json *)answer);
     }
+    if (ok && qmp_batch_reply(batch, expansion, NULL))
+        json_object_set(answers, "query-cpu-model-expansion", (Json *)qmp_batch_reply(batch, expansion, NULL));
     if (qmp)
         qmp_close(qmp);
     process_signal(stub->pidfd, SIGKILL, NULL);
@@ -262,6 +270,39 @@ read_cpus(const Json *list)
     return cpus;
 }
 
+static int
+compare_words(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "base,aes=on,..." out of an expansion; what is off in the base anyway is left out. */
+static char *
+read_host_model(const Json *expansion)
+{
+    const Json *model = json_object_get(expansion, "model");
+    const char *base = json_string_value(json_object_get(model, "name"));
+    Json *props = json_object_get(model, "props");
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    const char *key;
+    Json *value;
+
+    if (!base || !json_object_size(props))
+        return NULL;
+    json_object_foreach(props, key, value) {
+        if (json_is_true(value))
+            g_ptr_array_add(words, g_strdup_printf("%s=on", key));
+        else if (json_is_integer(value))
+            g_ptr_array_add(words, g_strdup_printf("%s=%lld", key, (long long)json_integer_value(value)));
+        else if (json_is_string(value) && !strpbrk(json_string_value(value), ",="))
+            g_ptr_array_add(words, g_strdup_printf("%s=%s", key, json_string_value(value)));
+    }
+    g_ptr_array_sort(words, compare_words);
+    g_ptr_array_insert(words, 0, g_strdup(base));
+    g_ptr_array_add(words, NULL);
+    return g_strjoinv(",", (char **)words->pdata);
+}
+
 static EmulatorInfo *
 read_answers(const char *path, const Json *cache, GError **err)
 {
@@ -283,6 +324,9 @@ read_answers(const char *path, const Json *cache, GError **err)
     info->machines = read_machines(json_object_get(tcg, "query-machines"));
     info->cpus = read_cpus(json_object_get(tcg, "query-cpu-definitions"));
     info->kvm_cpus = read_cpus(json_object_get(json_object_get(cache, "kvm"), "query-cpu-definitions"));
+    info->host_model = read_host_model(json_object_get(tcg, "query-cpu-model-expansion"));
+    info->kvm_host_model =
+        read_host_model(json_object_get(json_object_get(cache, "kvm"), "query-cpu-model-expansion"));
     info->types = collect_names(json_object_get(tcg, "qom-list-types"), "name");
     info->commands = collect_names(json_object_get(tcg, "query-commands"), "name");
     info->options = collect_names(json_object_get(tcg, "query-command-line-options"), "option");

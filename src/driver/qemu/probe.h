@@ -34,6 +34,7 @@ typedef struct {
     GHashTable *types;       /* names of the object types it knows */
     GHashTable *commands;    /* of its monitor */
     GHashTable *options;     /* command line options */
+    char *host_model, *kvm_host_model; /* -cpu value that spells out what "max", or "host" under KVM, is now; NULL */
     bool has_tcg;            /* software emulation is built in */
     bool runs_kvm;           /* a guest was really run with it */
     bool runs_kvm_host_cpu;  /* and one with the host's own processor model: not so in some nested hosts */
