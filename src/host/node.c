@@ -80,7 +80,8 @@ read_cpus(HostTopology *topology)
     for (gsize i = 0; i < topology->n_cpus; i++) {
         HostCpu *cpu = &topology->cpus[i];
         g_autofree char *online = g_strdup_printf(CPU_DIR "/cpu%u/online", numbers[i]);
-        g_autofree char *siblings = g_strdup_printf(CPU_DIR "/cpu%u/topology/thread_siblings_list", numbers[i]);
+        g_autofree char *siblings =
+            g_strdup_printf(CPU_DIR "/cpu%u/topology/thread_siblings_list", numbers[i]);
         unsigned long long is_online = 1; /* the boot CPU has no such file */
 
         (void)proc_read_ullong(online, &is_online);
@@ -206,8 +207,10 @@ host_memory_read(HostMemory *memory, GError **err)
 
     if (!text)
         return fail_errno(err, "read", "/proc/meminfo");
-    *memory = (HostMemory){.total_kib = kib_of(text, "MemTotal"), .free_kib = kib_of(text, "MemFree"),
-                           .buffers_kib = kib_of(text, "Buffers"), .cached_kib = kib_of(text, "Cached")};
+    *memory = (HostMemory){.total_kib = kib_of(text, "MemTotal"),
+                           .free_kib = kib_of(text, "MemFree"),
+                           .buffers_kib = kib_of(text, "Buffers"),
+                           .cached_kib = kib_of(text, "Cached")};
     return true;
 }
 
@@ -228,7 +231,8 @@ host_cell_memory_read(int cell, HostMemory *memory, GError **err)
 
     if (!text)
         return fail(err, VIR_ERR_INVALID_ARG, "NUMA cell %d does not exist", cell);
-    *memory = (HostMemory){.total_kib = cell_kib_of(text, cell, "MemTotal"), .free_kib = cell_kib_of(text, cell, "MemFree")};
+    *memory = (HostMemory){.total_kib = cell_kib_of(text, cell, "MemTotal"),
+                           .free_kib = cell_kib_of(text, cell, "MemFree")};
     return true;
 }
 
@@ -260,8 +264,11 @@ static bool
 read_huge_pages(int cell, guint64 size_kib, const char *file, guint64 *value)
 {
     g_autofree char *path =
-        cell < 0 ? g_strdup_printf("/sys/kernel/mm/hugepages/hugepages-%" G_GUINT64_FORMAT "kB/%s", size_kib, file)
-                 : g_strdup_printf(NODE_DIR "/node%d/hugepages/hugepages-%" G_GUINT64_FORMAT "kB/%s", cell, size_kib, file);
+        cell < 0
+            ? g_strdup_printf("/sys/kernel/mm/hugepages/hugepages-%" G_GUINT64_FORMAT "kB/%s",
+                              size_kib, file)
+            : g_strdup_printf(NODE_DIR "/node%d/hugepages/hugepages-%" G_GUINT64_FORMAT "kB/%s",
+                              cell, size_kib, file);
     unsigned long long number;
 
     if (!proc_read_ullong(path, &number))
@@ -276,7 +283,8 @@ host_pages_read(int cell, guint64 size_kib, guint64 *total, guint64 *free_pages)
     HostMemory memory;
 
     if (size_kib != (guint64)sysconf(_SC_PAGESIZE) / 1024)
-        return read_huge_pages(cell, size_kib, "nr_hugepages", total) && read_huge_pages(cell, size_kib, "free_hugepages", free_pages);
+        return read_huge_pages(cell, size_kib, "nr_hugepages", total) &&
+               read_huge_pages(cell, size_kib, "free_hugepages", free_pages);
     if (cell < 0 ? !host_memory_read(&memory, NULL) : !host_cell_memory_read(cell, &memory, NULL))
         return false;
     *total = memory.total_kib / size_kib;
@@ -295,10 +303,13 @@ host_cpu_times_read(int cpu, HostCpuTimes *times, GError **err)
     guint64 tick_ns = 1000000000ULL / (guint64)sysconf(_SC_CLK_TCK);
     unsigned long long user, nice, system, idle, iowait, irq, softirq;
 
-    if (!line || sscanf(line, "%llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq, &softirq) != 7)
+    if (!line || sscanf(line, "%llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
+                        &iowait, &irq, &softirq) != 7)
         return fail(err, VIR_ERR_INVALID_ARG, "Invalid cpuNum in virNodeGetCPUStats: %d", cpu);
-    *times = (HostCpuTimes){.kernel_ns = (system + irq + softirq) * tick_ns, .user_ns = (user + nice) * tick_ns,
-                            .idle_ns = idle * tick_ns, .iowait_ns = iowait * tick_ns};
+    *times = (HostCpuTimes){.kernel_ns = (system + irq + softirq) * tick_ns,
+                            .user_ns = (user + nice) * tick_ns,
+                            .idle_ns = idle * tick_ns,
+                            .iowait_ns = iowait * tick_ns};
     return true;
 }
 

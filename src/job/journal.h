@@ -13,10 +13,10 @@
 
 typedef enum {
     JOURNAL_BEGIN = 1, /* the whole plan */
-    JOURNAL_STEP, /* what recovery must know: a new file, a process, a request sent */
-    JOURNAL_COMMIT, /* from here on only forward */
-    JOURNAL_UNDO,   /* going back has begun */
-    JOURNAL_NOTE,   /* for people who look at a job that got stuck */
+    JOURNAL_STEP,      /* what recovery must know: a new file, a process, a request sent */
+    JOURNAL_COMMIT,    /* from here on only forward */
+    JOURNAL_UNDO,      /* going back has begun */
+    JOURNAL_NOTE,      /* for people who look at a job that got stuck */
 } JournalType;
 
 typedef struct {

@@ -54,7 +54,8 @@ domain_validate(const char *xml, GError **err)
     if (!doc)
         return false;
     judge = xmlRelaxNGNewValidCtxt(domain_schema());
-    xmlRelaxNGSetValidStructuredErrors(judge, (xmlStructuredErrorFunc)(void *)note_complaint, complaint);
+    xmlRelaxNGSetValidStructuredErrors(judge, (xmlStructuredErrorFunc)(void *)note_complaint,
+                                       complaint);
     if (xmlRelaxNGValidateDoc(judge, doc) == 0)
         return true;
     return fail(err, VIR_ERR_XML_INVALID_SCHEMA, "%s",

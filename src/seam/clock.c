@@ -36,6 +36,7 @@ clock_wall_text(void)
     struct tm utc;
 
     gmtime_r(&seconds, &utc);
-    return g_strdup_printf("%04d-%02d-%02d %02d:%02d:%02d.%03d+0000", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                           utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(now_ms % 1000));
+    return g_strdup_printf("%04d-%02d-%02d %02d:%02d:%02d.%03d+0000", utc.tm_year + 1900,
+                           utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                           (int)(now_ms % 1000));
 }

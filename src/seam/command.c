@@ -118,7 +118,8 @@ spawn_with_fds(pid_t *pid, const char *path, const CommandSpec *spec, int in, in
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    posix_spawnattr_setflags(&attr,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 
     failed = posix_spawn(pid, path, &actions, &attr, (char *const *)spec->argv,
                          (char *const *)(spec->env ? spec->env : default_env));
@@ -145,7 +146,8 @@ command_spawn(const CommandSpec *spec, GError **err)
     run->max_output_bytes = spec->max_output_bytes ? spec->max_output_bytes : 1 << 20;
     run->deadline_ms = clock_monotonic_ms() + (spec->timeout_ms ? spec->timeout_ms : 30000);
     if (!path)
-        return fail_null(err, VIR_ERR_OPERATION_FAILED, "program '%s' is not installed", spec->argv[0]);
+        return fail_null(err, VIR_ERR_OPERATION_FAILED, "program '%s' is not installed",
+                         spec->argv[0]);
     if (spec->input) {
         run->input = g_bytes_new(spec->input, strlen(spec->input));
         if (!make_pipe(&run->fd[IN], &in, false, err))
@@ -241,10 +243,11 @@ command_judge(const char *program, const CommandResult *result, GError **err)
     const char *colon = *said ? ": " : "";
 
     if (result->timed_out)
-        return fail(err, VIR_ERR_OPERATION_TIMEOUT, "program '%s' did not end in time and was killed%s%s", program, colon, said);
+        return fail(err, VIR_ERR_OPERATION_TIMEOUT,
+                    "program '%s' did not end in time and was killed%s%s", program, colon, said);
     if (WIFSIGNALED(result->status))
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "program '%s' was killed by signal %d%s%s", program,
-                    WTERMSIG(result->status), colon, said);
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "program '%s' was killed by signal %d%s%s",
+                    program, WTERMSIG(result->status), colon, said);
     if (WEXITSTATUS(result->status) != 0)
         return fail(err, VIR_ERR_INTERNAL_ERROR, "program '%s' failed with status %d%s%s", program,
                     WEXITSTATUS(result->status), colon, said);

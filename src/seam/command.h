@@ -9,14 +9,15 @@
 #include <stdbool.h>
 
 typedef struct {
-    const char *const *argv;  /* argv[0] is looked up in PATH unless it holds a slash */
-    const char *const *env;   /* NULL: PATH, LC_ALL=C and nothing else */
-    const char *cwd;          /* NULL: / */
-    const char *input;        /* text for standard input; NULL: /dev/null */
-    const int *keep_fds;      /* stay open under the same numbers; all others above 2 are closed */
+    const char *const *argv; /* argv[0] is looked up in PATH unless it holds a slash */
+    const char *const *env;  /* NULL: PATH, LC_ALL=C and nothing else */
+    const char *cwd;         /* NULL: / */
+    const char *input;       /* text for standard input; NULL: /dev/null */
+    const int *keep_fds;     /* stay open under the same numbers; all others above 2 are closed */
     gsize n_keep_fds;
-    gsize max_output_bytes;   /* of each of stdout and stderr; 0: 1 MiB. What is more is read and dropped. */
-    int timeout_ms;           /* 0: 30 s. When it passes the program is killed. */
+    gsize
+        max_output_bytes; /* of each of stdout and stderr; 0: 1 MiB. What is more is read and dropped. */
+    int timeout_ms;       /* 0: 30 s. When it passes the program is killed. */
 } CommandSpec;
 
 typedef struct {

@@ -58,7 +58,8 @@ proc_find_field(const char *text, const char *name)
 {
     gsize name_len = strlen(name);
 
-    for (const char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+    for (const char *line = text; line && *line;
+         line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
         const char *rest = line + name_len;
 
         if (strncmp(line, name, name_len) != 0 || !strchr(": \t", *rest))

@@ -68,7 +68,8 @@ process_id_equal(const ProcessId *a, const ProcessId *b)
 char *
 process_id_format(const ProcessId *id)
 {
-    return g_strdup_printf("%d %" G_GUINT64_FORMAT " %s", (int)id->pid, id->start_time, id->boot_id);
+    return g_strdup_printf("%d %" G_GUINT64_FORMAT " %s", (int)id->pid, id->start_time,
+                           id->boot_id);
 }
 
 bool
@@ -89,7 +90,8 @@ process_id_parse(const char *text, ProcessId *id)
 int
 process_open_pid(pid_t pid, GError **err)
 {
-    int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1; /* close-on-exec by definition */
+    int pidfd =
+        pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1; /* close-on-exec by definition */
 
     if (pidfd < 0)
         fail(err, VIR_ERR_OPERATION_FAILED, "process %d does not exist", (int)pid);
@@ -150,7 +152,8 @@ process_reap(int pidfd, int *status)
 
     if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
         return false;
-    *status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : W_EXITCODE(0, info.si_status);
+    *status =
+        info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : W_EXITCODE(0, info.si_status);
     return true;
 }
 
@@ -181,7 +184,8 @@ ticks_to_ns(const char *text)
 }
 
 bool
-process_read_usage(pid_t pid, pid_t thread, guint64 *user_ns, guint64 *system_ns, guint64 *rss_kib, int *last_cpu)
+process_read_usage(pid_t pid, pid_t thread, guint64 *user_ns, guint64 *system_ns, guint64 *rss_kib,
+                   int *last_cpu)
 {
     g_autofree char *path = thread ? g_strdup_printf("/proc/%d/task/%d/stat", (int)pid, (int)thread)
                                    : g_strdup_printf("/proc/%d/stat", (int)pid);
@@ -195,7 +199,9 @@ process_read_usage(pid_t pid, pid_t thread, guint64 *user_ns, guint64 *system_ns
     if (system_ns)
         *system_ns = ticks_to_ns(fields[12]);
     if (rss_kib)
-        *rss_kib = text_to_ullong(fields[21], 10, &pages) ? pages * (guint64)sysconf(_SC_PAGESIZE) / 1024 : 0;
+        *rss_kib = text_to_ullong(fields[21], 10, &pages)
+                       ? pages * (guint64)sysconf(_SC_PAGESIZE) / 1024
+                       : 0;
     if (last_cpu && !text_to_int(fields[36], 10, last_cpu))
         *last_cpu = -1;
     return true;

@@ -40,6 +40,7 @@ bool process_reap(int pidfd, int *status);
 /* Command line of @pid as words; NULL when it cannot be read. Free with g_strfreev. */
 char **process_read_argv(pid_t pid);
 /* User and system CPU time in ns, and resident memory in KiB, of @pid or one of its threads. */
-bool process_read_usage(pid_t pid, pid_t thread, guint64 *user_ns, guint64 *system_ns, guint64 *rss_kib, int *last_cpu);
+bool process_read_usage(pid_t pid, pid_t thread, guint64 *user_ns, guint64 *system_ns,
+                        guint64 *rss_kib, int *last_cpu);
 /* The kernel's boot id; the same buffer every time. */
 const char *process_boot_id(void);

@@ -113,7 +113,8 @@ run_delivery(void *data)
     if (wanted && delivery->event && qmp->config.on_event)
         qmp->config.on_event(qmp, json_string_value(json_object_get(delivery->event, "event")),
                              json_object_get(delivery->event, "data"),
-                             json_integer_value(json_object_get(stamp, "seconds")) * G_USEC_PER_SEC +
+                             json_integer_value(json_object_get(stamp, "seconds")) *
+                                     G_USEC_PER_SEC +
                                  json_integer_value(json_object_get(stamp, "microseconds")),
                              qmp->config.opaque);
     json_decref(delivery->event);
@@ -296,7 +297,8 @@ with_signed_numbers(const char *text, gsize len)
         if (end - i >= 19 && end - i <= 20) {
             g_autofree char *digits = g_strndup(text + i, end - i);
 
-            g_string_append_printf(out, "%" G_GINT64_FORMAT, (gint64)g_ascii_strtoull(digits, NULL, 10));
+            g_string_append_printf(out, "%" G_GINT64_FORMAT,
+                                   (gint64)g_ascii_strtoull(digits, NULL, 10));
             i = end;
             continue;
         }
@@ -315,7 +317,8 @@ parse_message(const char *text, gsize len)
     json_error_t error;
     Json *message = is_shallow(text, len) ? json_loadb(text, len, JSON_ALLOW_NUL, &error) : NULL;
 
-    if (!message && is_shallow(text, len) && json_error_code(&error) == json_error_numeric_overflow) {
+    if (!message && is_shallow(text, len) &&
+        json_error_code(&error) == json_error_numeric_overflow) {
         g_autoptr(GString) fitting = with_signed_numbers(text, len);
 
         message = json_loadb(fitting->str, fitting->len, JSON_ALLOW_NUL, &error);
@@ -421,7 +424,8 @@ qmp_new(int take_fd, const QmpConfig *config, GError **err)
         strand_ref(config->strand);
     /* The watch is published under the mutex: its first callback may come before this function returns. */
     g_mutex_lock(&qmp->mutex);
-    qmp->watch = loop_watch_fd(config->loop, qmp->fd, EPOLLIN, on_socket, qmp_ref(qmp), unref_from_watch, err);
+    qmp->watch = loop_watch_fd(config->loop, qmp->fd, EPOLLIN, on_socket, qmp_ref(qmp),
+                               unref_from_watch, err);
     if (!qmp->watch)
         qmp->config.free_opaque = NULL;
     g_mutex_unlock(&qmp->mutex);

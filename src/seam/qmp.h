@@ -27,7 +27,8 @@ typedef struct {
     Pool *pool;     /* told while a worker waits; NULL when the callers are no pool threads */
     Strand *strand; /* where the callbacks run; referenced. NULL: on the loop's thread */
     /* One event; @data may be NULL. Both are borrowed. */
-    void (*on_event)(Qmp *qmp, const char *event, const Json *data, gint64 wall_us, gpointer opaque);
+    void (*on_event)(Qmp *qmp, const char *event, const Json *data, gint64 wall_us,
+                     gpointer opaque);
     /* The other side closed, or sent nonsense. Called once; not after qmp_close. */
     void (*on_closed)(Qmp *qmp, const char *reason, gpointer opaque);
     gpointer opaque;

@@ -109,13 +109,15 @@ send_commands_locked(QmpBatch *batch, Qmp *qmp)
         slot->batch = batch;
         slot->index = i;
         g_hash_table_insert(qmp->waiting, GSIZE_TO_POINTER((gsize)command->id), slot);
-        if (command->fd >= 0 && out->len) { /* a descriptor travels with the first byte of its command */
+        if (command->fd >= 0 &&
+            out->len) { /* a descriptor travels with the first byte of its command */
             qmp_send_locked(qmp, g_byte_array_free_to_bytes(g_steal_pointer(&out)), -1);
             out = g_byte_array_new();
         }
         append_numbered(out, command);
         if (command->fd >= 0) {
-            qmp_send_locked(qmp, g_byte_array_free_to_bytes(g_steal_pointer(&out)), fd_steal(&command->fd));
+            qmp_send_locked(qmp, g_byte_array_free_to_bytes(g_steal_pointer(&out)),
+                            fd_steal(&command->fd));
             out = g_byte_array_new();
         }
     }
@@ -148,7 +150,8 @@ qmp_batch_start(QmpBatch *batch, Qmp *qmp, GError **err)
             qmp->oldest_ms = clock_monotonic_ms();
         if (log_wants(LOG_LEVEL_DEBUG, LOG_SEAM))
             for (guint i = 0; i < batch->commands->len; i++)
-                log_debug(LOG_SEAM, "%s: to monitor %s", qmp->name, g_array_index(batch->commands, QmpCommand, i).name);
+                log_debug(LOG_SEAM, "%s: to monitor %s", qmp->name,
+                          g_array_index(batch->commands, QmpCommand, i).name);
         send_commands_locked(batch, qmp);
     }
     g_mutex_unlock(&qmp->mutex);
@@ -160,8 +163,9 @@ static void
 abandon_locked(QmpBatch *batch)
 {
     for (guint i = 0; i < batch->commands->len; i++)
-        g_hash_table_remove(batch->qmp->waiting,
-                            GSIZE_TO_POINTER((gsize)g_array_index(batch->commands, QmpCommand, i).id));
+        g_hash_table_remove(
+            batch->qmp->waiting,
+            GSIZE_TO_POINTER((gsize)g_array_index(batch->commands, QmpCommand, i).id));
 }
 
 static const char *
@@ -205,8 +209,8 @@ qmp_batch_wait(QmpBatch *batch, gint64 deadline_ms, GError **err)
     g_mutex_lock(&qmp->mutex);
     ok = wait_locked(qmp, batch_is_answered, batch, deadline_ms);
     if (!ok && is_open_locked(qmp, err))
-        fail(err, VIR_ERR_OPERATION_TIMEOUT, "domain '%s': the emulator does not answer '%s'", qmp->name,
-             first_unanswered(batch));
+        fail(err, VIR_ERR_OPERATION_TIMEOUT, "domain '%s': the emulator does not answer '%s'",
+             qmp->name, first_unanswered(batch));
     if (!ok)
         abandon_locked(batch);
     g_mutex_unlock(&qmp->mutex);
@@ -216,7 +220,8 @@ qmp_batch_wait(QmpBatch *batch, gint64 deadline_ms, GError **err)
 bool
 qmp_batch_run(QmpBatch *batch, Qmp *qmp, int timeout_ms, GError **err)
 {
-    return qmp_batch_start(batch, qmp, err) && qmp_batch_wait(batch, clock_monotonic_ms() + timeout_ms, err);
+    return qmp_batch_start(batch, qmp, err) &&
+           qmp_batch_wait(batch, clock_monotonic_ms() + timeout_ms, err);
 }
 
 const char *
@@ -318,7 +323,8 @@ qmp_pass_through(Qmp *qmp, const char *text, GError **err)
     char *reply, *copy;
 
     if (!name)
-        return fail_null(err, VIR_ERR_INVALID_ARG, "monitor command '%s' is no JSON object with 'execute'", text);
+        return fail_null(err, VIR_ERR_INVALID_ARG,
+                         "monitor command '%s' is no JSON object with 'execute'", text);
     json_object_del(message, "id");
     add_message(batch, name, message);
     if (!qmp_batch_run(batch, qmp, QMP_TIMEOUT_MS, err))
@@ -346,8 +352,9 @@ qmp_wait_greeting(Qmp *qmp, int timeout_ms, GError **err)
     g_mutex_lock(&qmp->mutex);
     ok = wait_locked(qmp, greeting_is_there, NULL, clock_monotonic_ms() + timeout_ms);
     if (!ok && is_open_locked(qmp, err))
-        fail(err, VIR_ERR_OPERATION_TIMEOUT, "domain '%s': no greeting from the emulator's monitor within %d s",
-             qmp->name, timeout_ms / 1000);
+        fail(err, VIR_ERR_OPERATION_TIMEOUT,
+             "domain '%s': no greeting from the emulator's monitor within %d s", qmp->name,
+             timeout_ms / 1000);
     g_mutex_unlock(&qmp->mutex);
     return ok;
 }

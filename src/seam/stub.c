@@ -66,7 +66,8 @@ drop_owner(const StubSpec *spec)
 {
     if (!spec->set_owner)
         return true;
-    return syscall(SYS_setgroups, 0, NULL) == 0 && syscall(SYS_setresgid, spec->gid, spec->gid, spec->gid) == 0 &&
+    return syscall(SYS_setgroups, 0, NULL) == 0 &&
+           syscall(SYS_setresgid, spec->gid, spec->gid, spec->gid) == 0 &&
            syscall(SYS_setresuid, spec->uid, spec->uid, spec->uid) == 0;
 }
 
@@ -77,7 +78,8 @@ prepare_child(const ChildPlan *plan)
     const StubSpec *spec = plan->spec;
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-    if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(spec->log_fd, 1) < 0 || dup2(spec->log_fd, 2) < 0)
+    if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(spec->log_fd, 1) < 0 ||
+        dup2(spec->log_fd, 2) < 0)
         return errno;
     for (gsize i = 0; i < spec->n_keep_fds; i++)
         if (fcntl(spec->keep_fds[i], F_SETFD, 0) < 0)
@@ -152,7 +154,10 @@ stub_spawn(const StubSpec *spec, GError **err)
     auto_fd int child_go = -1;
     auto_fd int child_status = -1;
     int go[2], status[2];
-    ChildPlan plan = {.spec = spec, .cwd = spec->cwd ? spec->cwd : "/", .keep = keep, .n_keep = spec->n_keep_fds + 3};
+    ChildPlan plan = {.spec = spec,
+                      .cwd = spec->cwd ? spec->cwd : "/",
+                      .keep = keep,
+                      .n_keep = spec->n_keep_fds + 3};
     pid_t pid;
 
     stub->pidfd = stub->go_fd = stub->status_fd = -1;

@@ -17,12 +17,13 @@ typedef struct {
     const char *const *env;
     const int *keep_fds; /* stay open under the same numbers; all others above 2 are closed */
     gsize n_keep_fds;
-    int log_fd;          /* becomes stdout and stderr; the caller opened it for appending */
-    bool set_owner;      /* drop to uid, gid and no other groups */
+    int log_fd;     /* becomes stdout and stderr; the caller opened it for appending */
+    bool set_owner; /* drop to uid, gid and no other groups */
     uid_t uid;
     gid_t gid;
-    const char *cwd;     /* NULL: / */
-    bool dies_with_caller; /* is killed when the calling thread ends; for what must not outlive a question */
+    const char *cwd; /* NULL: / */
+    bool
+        dies_with_caller; /* is killed when the calling thread ends; for what must not outlive a question */
 } StubSpec;
 
 typedef struct {

@@ -97,7 +97,8 @@ parse_options(int argc, char **argv, Options *options, int *status)
                             "reach it from other hosts with a qemu+ssh:// URI\n");
             return false;
         case 'V':
-            printf("libvirtd (libvirt) %s\n", API_VERSION); /* tools read the number behind the bracket */
+            printf("libvirtd (libvirt) %s\n",
+                   API_VERSION); /* tools read the number behind the bracket */
             *status = EXIT_SUCCESS;
             return false;
         case 'h':

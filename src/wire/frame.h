@@ -10,9 +10,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#define WIRE_HEADER_BYTES 28               /* length word and header */
-#define WIRE_PACKET_MAX (4 + 33554432)     /* what the length word may say at most */
-#define WIRE_STREAM_DATA_MAX 262120        /* largest stream payload that every peer accepts */
+#define WIRE_HEADER_BYTES 28           /* length word and header */
+#define WIRE_PACKET_MAX (4 + 33554432) /* what the length word may say at most */
+#define WIRE_STREAM_DATA_MAX 262120    /* largest stream payload that every peer accepts */
 #define WIRE_FDS_MAX 32
 
 #define WIRE_KEEPALIVE_PROGRAM 0x6b656570
@@ -55,8 +55,8 @@ struct WireMessage {
     GList link; /* the queue's */
 };
 
-WireMessage *wire_message_new(guint32 program, guint32 version, gint32 procedure, WireType type, guint32 serial,
-                              WireStatus status);
+WireMessage *wire_message_new(guint32 program, guint32 version, gint32 procedure, WireType type,
+                              guint32 serial, WireStatus status);
 /* An answer to @call: same program, version, procedure and serial. */
 WireMessage *wire_message_new_reply(const WireHeader *call, WireType type, WireStatus status);
 WireMessage *wire_message_new_keepalive(int procedure);
@@ -108,16 +108,17 @@ void wire_reader_free(WireReader *reader);
 /* Packets above @max_bytes (length word) are an error; WIRE_PACKET_MAX at first. Narrow it before authentication. */
 void wire_reader_set_limit(WireReader *reader, gsize max_bytes);
 /* The next whole packet with its descriptors. Reads from @transport only when no whole packet is buffered. */
-WireRead wire_reader_next(WireReader *reader, WireTransport *transport, WireMessage **message, GError **err);
+WireRead wire_reader_next(WireReader *reader, WireTransport *transport, WireMessage **message,
+                          GError **err);
 /* The same from what is buffered alone (never reads). */
 bool wire_reader_has_message(const WireReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WireReader, wire_reader_free)
 
 typedef struct {
-    GQueue messages;   /* of WireMessage, through their own links */
-    gsize sent;        /* bytes of the first message that are out */
-    gsize sent_fds;    /* descriptors of the first message that are out */
-    gsize bytes;       /* all that waits */
+    GQueue messages; /* of WireMessage, through their own links */
+    gsize sent;      /* bytes of the first message that are out */
+    gsize sent_fds;  /* descriptors of the first message that are out */
+    gsize bytes;     /* all that waits */
 } WireQueue;
 
 typedef enum { WIRE_WRITE_DONE, WIRE_WRITE_AGAIN, WIRE_WRITE_FAILED } WireWrite;

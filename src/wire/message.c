@@ -55,7 +55,8 @@ close_element(gpointer fd)
 }
 
 WireMessage *
-wire_message_new(guint32 program, guint32 version, gint32 procedure, WireType type, guint32 serial, WireStatus status)
+wire_message_new(guint32 program, guint32 version, gint32 procedure, WireType type, guint32 serial,
+                 WireStatus status)
 {
     WireMessage *message = g_new0(WireMessage, 1);
 
@@ -70,7 +71,8 @@ wire_message_new(guint32 program, guint32 version, gint32 procedure, WireType ty
 WireMessage *
 wire_message_new_reply(const WireHeader *call, WireType type, WireStatus status)
 {
-    return wire_message_new(call->program, call->version, call->procedure, type, call->serial, status);
+    return wire_message_new(call->program, call->version, call->procedure, type, call->serial,
+                            status);
 }
 
 WireMessage *
@@ -110,7 +112,8 @@ wire_message_add_fds(WireMessage *message, const int *fds, gsize n_fds, GError *
     g_assert(message->bytes->len == WIRE_HEADER_BYTES);
 
     if (n_fds > WIRE_FDS_MAX)
-        return fail(err, VIR_ERR_RPC, "%zu descriptors in a packet, at most %d can be passed", n_fds, WIRE_FDS_MAX);
+        return fail(err, VIR_ERR_RPC, "%zu descriptors in a packet, at most %d can be passed",
+                    n_fds, WIRE_FDS_MAX);
     message->fds = g_array_new(false, false, sizeof(int));
     g_array_set_clear_func(message->fds, close_element);
     for (gsize i = 0; i < n_fds; i++) {
@@ -121,7 +124,8 @@ wire_message_add_fds(WireMessage *message, const int *fds, gsize n_fds, GError *
         }
         g_array_append_val(message->fds, fd);
     }
-    message->header.type = message->header.type == WIRE_REPLY ? WIRE_REPLY_WITH_FDS : WIRE_CALL_WITH_FDS;
+    message->header.type =
+        message->header.type == WIRE_REPLY ? WIRE_REPLY_WITH_FDS : WIRE_CALL_WITH_FDS;
     wire_put_u32(message->bytes, n_fds);
     message->payload_at = message->bytes->len;
     return true;
@@ -278,7 +282,8 @@ wire_error_parse(const guchar *payload, gsize len)
         fail(&error, VIR_ERR_RPC, "the peer's error of %zu bytes cannot be read", len);
         return error;
     }
-    error = error_new_literal(domain, code, level, message ? message : "An error occurred, but the cause is unknown");
+    error = error_new_literal(domain, code, level,
+                              message ? message : "An error occurred, but the cause is unknown");
     detail = error_detail_edit(error);
     skip_object(&cursor, true);
     detail->str1 = take_text(&cursor);

@@ -133,7 +133,9 @@ send_fd(WireTransport *transport, int fd)
     } control = {0};
     char zero = 0;
     struct iovec part = {&zero, 1};
-    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr msg = {.msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
                          .msg_controllen = sizeof(control)};
     struct cmsghdr *rights = CMSG_FIRSTHDR(&msg);
 

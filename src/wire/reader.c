@@ -20,7 +20,7 @@ struct WireReader {
     guchar *buffer;
     gsize size, start, end; /* filled from start to end */
     gsize limit;
-    GArray *fds;            /* of int: arrived and not yet handed out, in order */
+    GArray *fds; /* of int: arrived and not yet handed out, in order */
 };
 
 static void
@@ -88,8 +88,8 @@ look_at_front(const WireReader *reader, Front *front, GError **err)
     at = reader->buffer + reader->start;
     front->packet_bytes = wire_get_u32(at);
     if (front->packet_bytes < WIRE_HEADER_BYTES || front->packet_bytes > reader->limit)
-        return fail(err, VIR_ERR_RPC, "a packet claims %zu bytes, from %d to %zu are possible", front->packet_bytes,
-                    WIRE_HEADER_BYTES, reader->limit);
+        return fail(err, VIR_ERR_RPC, "a packet claims %zu bytes, from %d to %zu are possible",
+                    front->packet_bytes, WIRE_HEADER_BYTES, reader->limit);
     if (held < WIRE_HEADER_BYTES)
         return true;
     if (is_with_fds(wire_get_u32(at + 16))) {
@@ -99,7 +99,8 @@ look_at_front(const WireReader *reader, Front *front, GError **err)
             return true;
         front->n_fds = wire_get_u32(at + WIRE_HEADER_BYTES);
         if (front->n_fds > WIRE_FDS_MAX)
-            return fail(err, VIR_ERR_RPC, "a packet claims %zu descriptors, at most %d are possible", front->n_fds,
+            return fail(err, VIR_ERR_RPC,
+                        "a packet claims %zu descriptors, at most %d are possible", front->n_fds,
                         WIRE_FDS_MAX);
     }
     front->is_whole = held >= front->packet_bytes + front->n_fds;
@@ -222,7 +223,9 @@ receive(WireReader *reader, WireTransport *transport, GError **err)
         char bytes[CMSG_SPACE(WIRE_FDS_MAX * sizeof(int))];
     } control;
     struct iovec part = {reader->buffer + reader->end, reader->size - reader->end};
-    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr msg = {.msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
                          .msg_controllen = sizeof(control)};
     ssize_t n;
 
@@ -279,7 +282,8 @@ wire_reader_next(WireReader *reader, WireTransport *transport, WireMessage **mes
         if (n == 0)
             fail(err, VIR_ERR_RPC, "the connection ended within a packet");
         else
-            fail(err, VIR_ERR_SYSTEM_ERROR, "cannot read from the connection: %s", g_strerror(errno));
+            fail(err, VIR_ERR_SYSTEM_ERROR, "cannot read from the connection: %s",
+                 g_strerror(errno));
         return WIRE_READ_FAILED;
     }
 }

@@ -23,7 +23,8 @@ find_emulator(const DomainFillHost *host, VirtType type, const char *arch)
     return "/bin/emulator";
 }
 
-static const DomainFillHost host = {.arch = "x86_64", .find_emulator = find_emulator, .find_machine = find_machine};
+static const DomainFillHost host = {
+    .arch = "x86_64", .find_emulator = find_emulator, .find_machine = find_machine};
 
 static void
 free_machine(gpointer opaque)
@@ -77,7 +78,8 @@ build(const char *machine, const char *head, const char *devices, Domain **dom, 
     static QemuDriver qemu = {.config = &config};
     g_autofree char *xml = g_strdup_printf(
         "<domain type='qemu'><name>web</name><uuid>6f71dc2c-6fe5-4dc2-995a-399820feea8f</uuid>"
-        "<memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='%s'>hvm</type></os>"
+        "<memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type arch='x86_64' "
+        "machine='%s'>hvm</type></os>"
         "%s<devices>%s<memballoon model='none'/></devices></domain>",
         machine, head, devices);
     g_autoptr(EmulatorInfo) info = make_info();
@@ -135,24 +137,31 @@ static void
 machine_comes_with_memory_and_monitor(void)
 {
     assert_has("q35", "", "",
-               WORDS("-name guest=web,debug-threads=on -S", "-machine pc-q35-7.2,usb=off,dump-guest-core=off,memory-backend=pc.ram",
-                     "-accel tcg", "-cpu qemu64", "-m 64", "\"id\":\"pc.ram\",\"size\":67108864", "-smp 1,sockets=1",
-                     "-uuid 6f71dc2c-6fe5-4dc2-995a-399820feea8f", "-display none", "-nodefaults",
-                     "path=/lib/domain-1-web/monitor.sock,server=on,wait=off", "-rtc base=utc", "-no-shutdown", "-boot strict=on",
-                     "-msg timestamp=on"));
+               WORDS("-name guest=web,debug-threads=on -S",
+                     "-machine pc-q35-7.2,usb=off,dump-guest-core=off,memory-backend=pc.ram",
+                     "-accel tcg", "-cpu qemu64", "-m 64", "\"id\":\"pc.ram\",\"size\":67108864",
+                     "-smp 1,sockets=1", "-uuid 6f71dc2c-6fe5-4dc2-995a-399820feea8f",
+                     "-display none", "-nodefaults",
+                     "path=/lib/domain-1-web/monitor.sock,server=on,wait=off", "-rtc base=utc",
+                     "-no-shutdown", "-boot strict=on", "-msg timestamp=on"));
 }
 
 static void
 disk_is_a_chain_of_nodes_below_a_device(void)
 {
     assert_has("q35", "",
-               "<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none'/><source file='/i/top.qcow2'/>"
-               "<backingStore type='file' index='9'><format type='raw'/><source file='/i/base.raw'/><backingStore/></backingStore>"
+               "<disk type='file' device='disk'><driver name='qemu' type='qcow2' "
+               "cache='none'/><source file='/i/top.qcow2'/>"
+               "<backingStore type='file' index='9'><format type='raw'/><source "
+               "file='/i/base.raw'/><backingStore/></backingStore>"
                "<target dev='vda' bus='virtio'/><serial>S1</serial></disk>",
                WORDS("\"driver\":\"file\",\"filename\":\"/i/base.raw\"", "\"read-only\":true",
-                     "\"driver\":\"file\",\"filename\":\"/i/top.qcow2\",\"node-name\":\"libvirt-1-storage\",\"cache\":{\"direct\":true",
-                     "\"node-name\":\"libvirt-1-format\",\"read-only\":false", "\"driver\":\"qcow2\",\"file\":\"libvirt-1-storage\"",
-                     "\"driver\":\"virtio-blk-pci\"", "\"drive\":\"libvirt-1-format\",\"id\":\"virtio-disk0\",\"bootindex\":1",
+                     "\"driver\":\"file\",\"filename\":\"/i/"
+                     "top.qcow2\",\"node-name\":\"libvirt-1-storage\",\"cache\":{\"direct\":true",
+                     "\"node-name\":\"libvirt-1-format\",\"read-only\":false",
+                     "\"driver\":\"qcow2\",\"file\":\"libvirt-1-storage\"",
+                     "\"driver\":\"virtio-blk-pci\"",
+                     "\"drive\":\"libvirt-1-format\",\"id\":\"virtio-disk0\",\"bootindex\":1",
                      "\"serial\":\"S1\""));
 }
 
@@ -161,12 +170,13 @@ backing_file_is_never_opened_for_writing(void)
 {
     g_autoptr(GError) err = NULL;
     g_autoptr(Domain) dom = NULL;
-    g_autoptr(CommandLine) line =
-        build("pc", "",
-              "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/i/top'/>"
-              "<backingStore type='file' index='9'><format type='qcow2'/><source file='/i/base'/><backingStore/></backingStore>"
-              "<target dev='hda' bus='ide'/></disk>",
-              &dom, &err);
+    g_autoptr(CommandLine) line = build(
+        "pc", "",
+        "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/i/top'/>"
+        "<backingStore type='file' index='9'><format type='qcow2'/><source "
+        "file='/i/base'/><backingStore/></backingStore>"
+        "<target dev='hda' bus='ide'/></disk>",
+        &dom, &err);
     guint n_writable = 0;
 
     g_assert_no_error(err);
@@ -185,10 +195,14 @@ commas_in_names_cannot_add_options(void)
 static void
 nics_and_their_refusals(void)
 {
-    assert_has("q35", "", "<interface type='user'><mac address='52:54:00:01:02:03'/><model type='virtio'/></interface>",
-               WORDS("-netdev {\"type\":\"user\",\"id\":\"hostnet0\"}", "\"driver\":\"virtio-net-pci\",\"netdev\":\"hostnet0\"",
+    assert_has("q35", "",
+               "<interface type='user'><mac address='52:54:00:01:02:03'/><model "
+               "type='virtio'/></interface>",
+               WORDS("-netdev {\"type\":\"user\",\"id\":\"hostnet0\"}",
+                     "\"driver\":\"virtio-net-pci\",\"netdev\":\"hostnet0\"",
                      "\"mac\":\"52:54:00:01:02:03\""));
-    assert_refused("", "<interface type='network'><source network='default'/></interface>", "type 'network'");
+    assert_refused("", "<interface type='network'><source network='default'/></interface>",
+                   "type 'network'");
     assert_refused("", "<interface type='user'><model type='ne3200'/></interface>", "'ne3200'");
 }
 
@@ -196,20 +210,27 @@ static void
 what_is_not_supported_is_named(void)
 {
     assert_refused("", "<graphics type='sdl'/>", "'sdl'");
-    assert_refused("", "<filesystem type='mount'><source dir='/x'/><target dir='t'/></filesystem>", "<filesystem>");
+    assert_refused("", "<filesystem type='mount'><source dir='/x'/><target dir='t'/></filesystem>",
+                   "<filesystem>");
     assert_refused("", "<tpm model='tpm-tis'><backend type='emulator'/></tpm>", "<tpm>");
-    assert_refused("<cpu mode='host-model'/>", "", "host-model"); /* this emulator has not said what it is */
-    assert_refused("<memtune><hard_limit unit='KiB'>100000</hard_limit></memtune>", "", "<memtune>");
-    assert_refused("<seclabel type='static' model='selinux'><label>x</label></seclabel>", "", "selinux");
+    assert_refused("<cpu mode='host-model'/>", "",
+                   "host-model"); /* this emulator has not said what it is */
+    assert_refused("<memtune><hard_limit unit='KiB'>100000</hard_limit></memtune>", "",
+                   "<memtune>");
+    assert_refused("<seclabel type='static' model='selinux'><label>x</label></seclabel>", "",
+                   "selinux");
 }
 
 static void
 clock_timers_and_power(void)
 {
     assert_has("pc",
-               "<features><acpi/></features><clock offset='localtime'><timer name='rtc' tickpolicy='catchup'/>"
+               "<features><acpi/></features><clock offset='localtime'><timer name='rtc' "
+               "tickpolicy='catchup'/>"
                "<timer name='hpet' present='no'/></clock><pm><suspend-to-mem enabled='no'/></pm>",
-               "", WORDS("-rtc base=localtime,driftfix=slew", "-no-hpet", "-no-shutdown", "PIIX4_PM.disable_s3=1"));
+               "",
+               WORDS("-rtc base=localtime,driftfix=slew", "-no-hpet", "-no-shutdown",
+                     "PIIX4_PM.disable_s3=1"));
 }
 
 static void
@@ -217,8 +238,10 @@ graphics_bring_no_display_none(void)
 {
     g_autoptr(GError) err = NULL;
     g_autoptr(Domain) dom = NULL;
-    g_autoptr(CommandLine) line = build("q35", "", "<graphics type='vnc' port='5905' autoport='no'/><video><model type='vga'/></video>",
-                                        &dom, &err);
+    g_autoptr(CommandLine) line =
+        build("q35", "",
+              "<graphics type='vnc' port='5905' autoport='no'/><video><model type='vga'/></video>",
+              &dom, &err);
     g_autofree char *text = NULL;
 
     g_assert_no_error(err);
@@ -232,10 +255,14 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/command/machine-comes-with-memory-and-monitor", machine_comes_with_memory_and_monitor);
-    g_test_add_func("/command/disk-is-a-chain-of-nodes-below-a-device", disk_is_a_chain_of_nodes_below_a_device);
-    g_test_add_func("/command/backing-file-is-never-opened-for-writing", backing_file_is_never_opened_for_writing);
-    g_test_add_func("/command/commas-in-names-cannot-add-options", commas_in_names_cannot_add_options);
+    g_test_add_func("/command/machine-comes-with-memory-and-monitor",
+                    machine_comes_with_memory_and_monitor);
+    g_test_add_func("/command/disk-is-a-chain-of-nodes-below-a-device",
+                    disk_is_a_chain_of_nodes_below_a_device);
+    g_test_add_func("/command/backing-file-is-never-opened-for-writing",
+                    backing_file_is_never_opened_for_writing);
+    g_test_add_func("/command/commas-in-names-cannot-add-options",
+                    commas_in_names_cannot_add_options);
     g_test_add_func("/command/nics-and-their-refusals", nics_and_their_refusals);
     g_test_add_func("/command/what-is-not-supported-is-named", what_is_not_supported_is_named);
     g_test_add_func("/command/clock-timers-and-power", clock_timers_and_power);

@@ -78,8 +78,12 @@ set_up(Fixture *fixture, gconstpointer unused)
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
     fixture->other = ends[0];
     fixture->qmp = qmp_new(ends[1],
-                           &(QmpConfig){.name = "test", .loop = fixture->loop, .pool = fixture->pool,
-                                        .strand = fixture->strand, .on_event = on_event, .on_closed = on_closed,
+                           &(QmpConfig){.name = "test",
+                                        .loop = fixture->loop,
+                                        .pool = fixture->pool,
+                                        .strand = fixture->strand,
+                                        .on_event = on_event,
+                                        .on_closed = on_closed,
                                         .opaque = fixture},
                            &err);
     g_assert_no_error(err);
@@ -148,7 +152,8 @@ reply_before_its_question_does_not_count(Fixture *fixture, gconstpointer unused)
     g_autoptr(QmpBatch) batch = qmp_batch_new();
     g_autofree char *sent = NULL;
 
-    say(fixture, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n{\"return\": {}, \"id\": 1}\r\n");
+    say(fixture,
+        "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n{\"return\": {}, \"id\": 1}\r\n");
     g_assert_true(qmp_wait_greeting(fixture->qmp, 5000, &err));
     say(fixture, "{\"event\":\"STOP\"}\r\n");
     wait_for_events(fixture, "STOP@0 ");
@@ -176,22 +181,25 @@ batch_is_one_write_and_replies_match_by_id(Fixture *fixture, gconstpointer unuse
                     "{\"execute\":\"query-status\",\"id\":1}\r\n"
                     "{\"execute\":\"query-block\",\"arguments\":{\"x\":5},\"id\":2}\r\n"
                     "{\"execute\":\"nonsense\",\"id\":3}\r\n");
-    say(fixture, "{\"id\":3,\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"no such thing\"}}\r\n"
-                 "{\"id\":2,\"return\":[7]}\r\n{\"id\":1,\"return\":{\"status\":\"running\"}}\r\n");
+    say(fixture,
+        "{\"id\":3,\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"no such thing\"}}\r\n"
+        "{\"id\":2,\"return\":[7]}\r\n{\"id\":1,\"return\":{\"status\":\"running\"}}\r\n");
     g_assert_true(qmp_batch_wait(batch, clock_monotonic_ms() + 5000, &err));
     value = qmp_batch_reply(batch, 0, &err);
     g_assert_cmpstr(json_string_value(json_object_get(value, "status")), ==, "running");
     g_assert_cmpint(json_array_size(qmp_batch_reply(batch, 1, &err)), ==, 1);
     g_assert_no_error(err);
     g_assert_null(qmp_batch_reply(batch, 2, &err));
-    g_assert_cmpstr(err->message, ==, "internal error: unable to execute QEMU command 'nonsense': no such thing");
+    g_assert_cmpstr(err->message, ==,
+                    "internal error: unable to execute QEMU command 'nonsense': no such thing");
     g_assert_cmpstr(qmp_error_class(err), ==, "CommandNotFound");
 }
 
 static void
 events_arrive_in_order_on_the_strand(Fixture *fixture, gconstpointer unused)
 {
-    say(fixture, "{\"event\":\"STOP\",\"timestamp\":{\"seconds\":1,\"microseconds\":2}}\n{\"event\":\"RES");
+    say(fixture,
+        "{\"event\":\"STOP\",\"timestamp\":{\"seconds\":1,\"microseconds\":2}}\n{\"event\":\"RES");
     wait_for_events(fixture, "STOP@1000002 ");
     say(fixture, "UME\",\"timestamp\":{\"seconds\":2,\"microseconds\":0},\"data\":{}}\n");
     wait_for_events(fixture, "STOP@1000002 RESUME@2000000 ");
@@ -254,7 +262,10 @@ descriptor_travels_with_its_command(Fixture *fixture, gconstpointer unused)
     g_autoptr(QmpBatch) batch = qmp_batch_new();
     char bytes[256], control[CMSG_SPACE(sizeof(int))];
     struct iovec part = {bytes, sizeof(bytes)};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control)};
     g_autofree char *first = NULL;
     auto_fd int received = -1;
 
@@ -303,7 +314,8 @@ numbers_beyond_the_signed_ones_keep_their_bits(Fixture *fixture, gconstpointer u
     qmp_batch_add(batch, "qom-get", NULL);
     g_assert_true(qmp_batch_start(batch, fixture->qmp, &err));
     sent = hear(fixture, 1);
-    say(fixture, "{\"id\":1,\"return\":{\"unknown\":18446744073709551615,\"high\":9223372036854775808,\"fits\":7,"
+    say(fixture, "{\"id\":1,\"return\":{\"unknown\":18446744073709551615,\"high\":"
+                 "9223372036854775808,\"fits\":7,"
                  "\"text\":\"\\\"18446744073709551615\"}}\r\n");
     g_assert_true(qmp_batch_wait(batch, clock_monotonic_ms() + 5000, &err));
     value = qmp_batch_reply(batch, 0, &err);
@@ -311,10 +323,12 @@ numbers_beyond_the_signed_ones_keep_their_bits(Fixture *fixture, gconstpointer u
     g_assert_cmpint(json_integer_value(json_object_get(value, "unknown")), ==, -1);
     g_assert_cmpint(json_integer_value(json_object_get(value, "high")), ==, G_MININT64);
     g_assert_cmpint(json_integer_value(json_object_get(value, "fits")), ==, 7);
-    g_assert_cmpstr(json_string_value(json_object_get(value, "text")), ==, "\"18446744073709551615");
+    g_assert_cmpstr(json_string_value(json_object_get(value, "text")), ==,
+                    "\"18446744073709551615");
 }
 
-#define ADD(name, data, function) g_test_add("/qmp/" name, Fixture, data, set_up, function, tear_down)
+#define ADD(name, data, function) \
+    g_test_add("/qmp/" name, Fixture, data, set_up, function, tear_down)
 
 int
 main(int argc, char **argv)
@@ -324,14 +338,18 @@ main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     ADD("early-reply-does-not-count", NULL, reply_before_its_question_does_not_count);
-    ADD("batch-is-one-write-and-replies-match-by-id", NULL, batch_is_one_write_and_replies_match_by_id);
+    ADD("batch-is-one-write-and-replies-match-by-id", NULL,
+        batch_is_one_write_and_replies_match_by_id);
     ADD("events-arrive-in-order-on-the-strand", NULL, events_arrive_in_order_on_the_strand);
-    ADD("silence-ends-the-call-at-its-deadline", NULL, silence_is_measured_and_ends_the_call_at_its_deadline);
-    ADD("end-of-the-emulator-is-reported", NULL, end_of_the_emulator_fails_who_waits_and_is_reported);
+    ADD("silence-ends-the-call-at-its-deadline", NULL,
+        silence_is_measured_and_ends_the_call_at_its_deadline);
+    ADD("end-of-the-emulator-is-reported", NULL,
+        end_of_the_emulator_fails_who_waits_and_is_reported);
     ADD("nonsense-ends-the-connection", "hello\n", nonsense_and_deep_nesting_end_the_connection);
     ADD("deep-nesting-ends-the-connection", deep, nonsense_and_deep_nesting_end_the_connection);
     ADD("oversized-message-ends-the-connection", NULL, oversized_message_ends_the_connection);
-    ADD("numbers-beyond-the-signed-ones-keep-their-bits", NULL, numbers_beyond_the_signed_ones_keep_their_bits);
+    ADD("numbers-beyond-the-signed-ones-keep-their-bits", NULL,
+        numbers_beyond_the_signed_ones_keep_their_bits);
     ADD("descriptor-travels-with-its-command", NULL, descriptor_travels_with_its_command);
     ADD("full-socket-does-not-block-the-sender", NULL, full_socket_does_not_block_the_sender);
     return g_test_run();

@@ -26,7 +26,8 @@ command_gives_output_and_input(void)
     g_auto(CommandResult) result = {0};
     g_autoptr(GError) err = NULL;
 
-    g_assert_true(command_run(&(CommandSpec){.argv = WORDS("cat"), .input = "hello\n"}, &result, &err));
+    g_assert_true(
+        command_run(&(CommandSpec){.argv = WORDS("cat"), .input = "hello\n"}, &result, &err));
     g_assert_no_error(err);
     g_assert_cmpstr(result.out, ==, "hello\n");
     g_assert_cmpint(result.status, ==, 0);
@@ -38,7 +39,8 @@ command_quotes_status_and_stderr(void)
     g_auto(CommandResult) result = {0};
     g_autoptr(GError) err = NULL;
 
-    g_assert_false(command_run(&(CommandSpec){.argv = WORDS("ls", "/does/not/exist")}, &result, &err));
+    g_assert_false(
+        command_run(&(CommandSpec){.argv = WORDS("ls", "/does/not/exist")}, &result, &err));
     g_assert_nonnull(strstr(err->message, "'ls' failed with status 2"));
     g_assert_nonnull(strstr(err->message, "/does/not/exist"));
 }
@@ -58,7 +60,9 @@ command_is_killed_at_its_deadline(void)
     g_auto(CommandResult) result = {0};
     g_autoptr(GError) err = NULL;
 
-    g_assert_false(command_run(&(CommandSpec){.argv = WORDS("cat", "/dev/zero"), .timeout_ms = 50, .max_output_bytes = 100},
+    g_assert_false(command_run(&(CommandSpec){.argv = WORDS("cat", "/dev/zero"),
+                                              .timeout_ms = 50,
+                                              .max_output_bytes = 100},
                                &result, &err));
     g_assert_true(error_is(err, VIR_ERR_OPERATION_TIMEOUT));
     g_assert_cmpint(result.out_len, ==, 100);
@@ -74,7 +78,9 @@ command_sees_only_the_descriptors_it_was_given(void)
     auto_fd int hidden = open("/dev/full", O_RDONLY | O_CLOEXEC);
 
     g_assert_cmpint(hidden, >=, 0);
-    g_assert_true(command_run(&(CommandSpec){.argv = WORDS("ls", "-l", "/proc/self/fd"), .keep_fds = &given, .n_keep_fds = 1},
+    g_assert_true(command_run(&(CommandSpec){.argv = WORDS("ls", "-l", "/proc/self/fd"),
+                                             .keep_fds = &given,
+                                             .n_keep_fds = 1},
                               &result, &err));
     g_assert_nonnull(strstr(result.out, "/dev/zero"));
     g_assert_null(strstr(result.out, "/dev/full"));
@@ -110,7 +116,8 @@ static Stub *
 make_stub(const char *const *argv, int log_fd)
 {
     g_autoptr(GError) err = NULL;
-    Stub *stub = stub_spawn(&(StubSpec){.path = argv[0], .argv = argv, .env = WORDS("A=B"), .log_fd = log_fd}, &err);
+    Stub *stub = stub_spawn(
+        &(StubSpec){.path = argv[0], .argv = argv, .env = WORDS("A=B"), .log_fd = log_fd}, &err);
 
     g_assert_no_error(err);
     return stub;
@@ -194,7 +201,8 @@ socket_with_a_long_path_is_bound_and_reached(void)
 static void
 fields_of_proc_files_are_found(void)
 {
-    g_autofree char *total = proc_find_field("MemTotalX: 1\nMemTotal:       24684084 kB\nMemFree: 2\n", "MemTotal");
+    g_autofree char *total =
+        proc_find_field("MemTotalX: 1\nMemTotal:       24684084 kB\nMemFree: 2\n", "MemTotal");
     g_autofree char *none = proc_find_field("A: 1\n", "B");
 
     g_assert_cmpstr(total, ==, "24684084 kB");
@@ -210,10 +218,13 @@ main(int argc, char **argv)
     g_test_add_func("/seam/command-quotes-status-and-stderr", command_quotes_status_and_stderr);
     g_test_add_func("/seam/command-that-is-missing-says-so", command_that_is_missing_says_so);
     g_test_add_func("/seam/command-is-killed-at-its-deadline", command_is_killed_at_its_deadline);
-    g_test_add_func("/seam/command-sees-only-given-descriptors", command_sees_only_the_descriptors_it_was_given);
+    g_test_add_func("/seam/command-sees-only-given-descriptors",
+                    command_sees_only_the_descriptors_it_was_given);
     g_test_add_func("/seam/process-identity-survives-text", process_identity_survives_text);
-    g_test_add_func("/seam/process-with-other-start-time-is-not-opened", process_with_other_start_time_is_not_opened);
-    g_test_add_func("/seam/stub-runs-nothing-before-release", stub_runs_nothing_before_it_is_released);
+    g_test_add_func("/seam/process-with-other-start-time-is-not-opened",
+                    process_with_other_start_time_is_not_opened);
+    g_test_add_func("/seam/stub-runs-nothing-before-release",
+                    stub_runs_nothing_before_it_is_released);
     g_test_add_func("/seam/stub-ends-when-given-up", stub_ends_when_it_is_given_up);
     g_test_add_func("/seam/stub-reports-why-exec-failed", stub_reports_why_exec_failed);
     g_test_add_func("/seam/socket-with-long-path", socket_with_a_long_path_is_bound_and_reached);

@@ -18,7 +18,8 @@ bind_thread(pid_t thread, const Bitmap *cpus, const char *whose, GError **err)
     cpu_set_t set;
 
     CPU_ZERO(&set);
-    for (int cpu = bitmap_next(cpus, -1); cpu >= 0 && cpu < CPU_SETSIZE; cpu = bitmap_next(cpus, cpu))
+    for (int cpu = bitmap_next(cpus, -1); cpu >= 0 && cpu < CPU_SETSIZE;
+         cpu = bitmap_next(cpus, cpu))
         CPU_SET(cpu, &set);
     if (sched_setaffinity(thread, sizeof(set), &set) == 0)
         return true;
@@ -37,7 +38,8 @@ bind_all(pid_t pid, const Bitmap *cpus, GError **err)
     for (char **name = names; *name; name++) {
         int thread;
 
-        if (text_to_int(*name, 10, &thread) && !bind_thread(thread, cpus, "bind the emulator to CPUs", err))
+        if (text_to_int(*name, 10, &thread) &&
+            !bind_thread(thread, cpus, "bind the emulator to CPUs", err))
             return false;
     }
     return true;
@@ -50,9 +52,10 @@ find_iothread(const Json *iothreads, guint number)
     gsize i;
     Json *item;
 
-    json_array_foreach(iothreads, i, item)
-        if (!g_strcmp0(json_string_value(json_object_get(item, "id")), id))
-            return (pid_t)json_integer_value(json_object_get(item, "thread-id"));
+    json_array_foreach(
+        iothreads, i,
+        item) if (!g_strcmp0(json_string_value(json_object_get(item, "id")), id)) return (pid_t)
+        json_integer_value(json_object_get(item, "thread-id"));
     return 0;
 }
 
@@ -66,7 +69,8 @@ bind_vcpus(Emulator *emulator, const Domain *live, GError **err)
         for (gsize j = 0; j < live->cputune.n_vcpupins; j++)
             if (live->cputune.vcpupins[j]->vcpu == i)
                 cpus = live->cputune.vcpupins[j]->cpuset;
-        if (cpus && !bind_thread(g_array_index(emulator->vcpu_threads, pid_t, i), cpus, "bind a vCPU to CPUs", err))
+        if (cpus && !bind_thread(g_array_index(emulator->vcpu_threads, pid_t, i), cpus,
+                                 "bind a vCPU to CPUs", err))
             return false;
     }
     return true;
@@ -85,7 +89,8 @@ emulator_place(Emulator *emulator, const Domain *live, const Json *iothreads, GE
     for (gsize i = 0; i < tune->n_iothreadpins; i++) {
         pid_t thread = find_iothread(iothreads, tune->iothreadpins[i]->iothread);
 
-        if (thread && !bind_thread(thread, tune->iothreadpins[i]->cpuset, "bind an I/O thread to CPUs", err))
+        if (thread &&
+            !bind_thread(thread, tune->iothreadpins[i]->cpuset, "bind an I/O thread to CPUs", err))
             return false;
     }
     return true;

@@ -24,16 +24,16 @@ typedef struct {
     bool is_asking;
     EmulatorInfo *info; /* NULL: not known (yet) */
     GError *error;
-    struct stat seen;   /* the file that info or error is about */
-    gint64 checked_ms;  /* when the file was last looked at */
+    struct stat seen;  /* the file that info or error is about */
+    gint64 checked_ms; /* when the file was last looked at */
 } Entry;
 
 struct Capabilities {
     QemuDriver *qemu;
     GMutex mutex;
     GCond changed;
-    GHashTable *entries;  /* by path */
-    GHashTable *by_arch;  /* architecture -> path; filled once */
+    GHashTable *entries; /* by path */
+    GHashTable *by_arch; /* architecture -> path; filled once */
     DomainFillHost fill_host;
 };
 
@@ -88,7 +88,8 @@ find_programs(Capabilities *capabilities)
             g_autofree char *arch = arch_of_program(*name);
 
             if (arch && !g_hash_table_contains(capabilities->by_arch, arch))
-                g_hash_table_insert(capabilities->by_arch, g_steal_pointer(&arch), g_build_filename(folders[i], *name, NULL));
+                g_hash_table_insert(capabilities->by_arch, g_steal_pointer(&arch),
+                                    g_build_filename(folders[i], *name, NULL));
         }
     }
 }
@@ -148,7 +149,8 @@ capabilities_emulator(QemuDriver *qemu, const char *path, GError **err)
     Entry *entry;
 
     if (!path)
-        return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED, "the domain names no emulator, and none is installed for it");
+        return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "the domain names no emulator, and none is installed for it");
     g_mutex_lock(&capabilities->mutex);
     entry = g_hash_table_lookup(capabilities->entries, path);
     if (!entry) {
@@ -251,7 +253,9 @@ find_emulator(const DomainFillHost *host, VirtType type, const char *arch)
 static const char *
 default_cpu_of(const EmulatorInfo *info, const MachineType *machine)
 {
-    g_autofree char *name = machine->default_cpu ? g_strndup(machine->default_cpu, strcspn(machine->default_cpu, "-")) : NULL;
+    g_autofree char *name =
+        machine->default_cpu ? g_strndup(machine->default_cpu, strcspn(machine->default_cpu, "-"))
+                             : NULL;
 
     return name ? g_intern_string(name) : NULL;
 }
@@ -273,16 +277,21 @@ find_machine(const DomainFillHost *host, const Domain *dom, DomainMachine *machi
     if (!info)
         return false;
     if (dom->os.type != OS_TYPE_HVM)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support os type '%s'", dom->emulator,
-                    os_type_to_string(dom->os.type));
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support os type '%s'",
+                    dom->emulator, os_type_to_string(dom->os.type));
     if (!runs_arch(info, dom->os.arch))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support arch '%s'", dom->emulator, dom->os.arch);
-    if (dom->type == VIRT_TYPE_KVM ? !info->runs_kvm : dom->type == VIRT_TYPE_QEMU ? !info->has_tcg : true)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support virt type '%s'", dom->emulator,
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support arch '%s'",
+                    dom->emulator, dom->os.arch);
+    if (dom->type == VIRT_TYPE_KVM    ? !info->runs_kvm
+        : dom->type == VIRT_TYPE_QEMU ? !info->has_tcg
+                                      : true)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "Emulator '%s' does not support virt type '%s'", dom->emulator,
                     virt_type_to_string(dom->type));
     found = emulator_info_machine(info, dom->os.machine);
     if (!found)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Emulator '%s' does not support machine type '%s'", dom->emulator,
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "Emulator '%s' does not support machine type '%s'", dom->emulator,
                     dom->os.machine ? dom->os.machine : "(default)");
     machine->machine = g_intern_string(found->name);
     machine->default_cpu = default_cpu_of(info, found);
@@ -304,7 +313,8 @@ capabilities_new(QemuDriver *qemu)
     capabilities->qemu = qemu;
     g_mutex_init(&capabilities->mutex);
     g_cond_init(&capabilities->changed);
-    capabilities->entries = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)entry_free);
+    capabilities->entries =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)entry_free);
     capabilities->by_arch = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     find_programs(capabilities);
     capabilities->fill_host = (DomainFillHost){

@@ -8,7 +8,7 @@
 
 char *host_caps_format(QemuDriver *qemu, GError **err);
 /* Any of the four may be NULL: the driver chooses. */
-char *domain_caps_format(QemuDriver *qemu, const char *emulator, const char *arch, const char *machine, const char *virt_type,
-                         GError **err);
+char *domain_caps_format(QemuDriver *qemu, const char *emulator, const char *arch,
+                         const char *machine, const char *virt_type, GError **err);
 /* A model that users name: not a version of another, nor a way to say "this host". */
 bool cpu_model_has_own_name(const CpuModelType *cpu);

@@ -29,11 +29,13 @@ command_add_firmware(CommandLine *line, GError **err)
     if (loader->type != LOADER_TYPE_PFLASH)
         return true; /* -bios, in command_add_boot */
     line_add_json(line, "-blockdev",
-                  json_pack("{s:s s:s s:s s:b s:s}", "driver", "file", "filename", loader->text, "node-name",
-                            "libvirt-pflash0-storage", "auto-read-only", 1, "discard", "unmap"));
+                  json_pack("{s:s s:s s:s s:b s:s}", "driver", "file", "filename", loader->text,
+                            "node-name", "libvirt-pflash0-storage", "auto-read-only", 1, "discard",
+                            "unmap"));
     line_add_json(line, "-blockdev",
                   json_pack("{s:s s:b s:s s:s}", "node-name", "libvirt-pflash0-format", "read-only",
-                            loader->readonly == TRISTATE_YES, "driver", "raw", "file", "libvirt-pflash0-storage"));
+                            loader->readonly == TRISTATE_YES, "driver", "raw", "file",
+                            "libvirt-pflash0-storage"));
     if (!os->nvram)
         return true;
     if (os->nvram->type != STORAGE_TYPE_UNSET && os->nvram->type != STORAGE_TYPE_FILE)
@@ -41,11 +43,12 @@ command_add_firmware(CommandLine *line, GError **err)
     if (!nvram_path(os->nvram))
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "nvram has no path");
     line_add_json(line, "-blockdev",
-                  json_pack("{s:s s:s s:s s:b s:s}", "driver", "file", "filename", nvram_path(os->nvram), "node-name",
-                            "libvirt-pflash1-storage", "auto-read-only", 1, "discard", "unmap"));
+                  json_pack("{s:s s:s s:s s:b s:s}", "driver", "file", "filename",
+                            nvram_path(os->nvram), "node-name", "libvirt-pflash1-storage",
+                            "auto-read-only", 1, "discard", "unmap"));
     line_add_json(line, "-blockdev",
-                  json_pack("{s:s s:b s:s s:s}", "node-name", "libvirt-pflash1-format", "read-only", 0, "driver", "raw",
-                            "file", "libvirt-pflash1-storage"));
+                  json_pack("{s:s s:b s:s s:s}", "node-name", "libvirt-pflash1-format", "read-only",
+                            0, "driver", "raw", "file", "libvirt-pflash1-storage"));
     return true;
 }
 
@@ -70,8 +73,10 @@ append_base(GString *value, const Clock *clock, GError **err)
         start = g_date_time_new_from_unix_utc(clock->start);
         break;
     default:
-        if (clock->adjustment && strcmp(clock->adjustment, "reset") != 0 && !text_to_int(clock->adjustment, 10, &adjustment))
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "clock adjustment '%s' is no number of seconds", clock->adjustment);
+        if (clock->adjustment && strcmp(clock->adjustment, "reset") != 0 &&
+            !text_to_int(clock->adjustment, 10, &adjustment))
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "clock adjustment '%s' is no number of seconds", clock->adjustment);
         if (clock->basis == CLOCK_BASIS_LOCALTIME) {
             g_autoptr(GDateTime) here = g_date_time_new_now_local();
 
@@ -141,9 +146,11 @@ command_add_power(CommandLine *line, GError **err)
     if (!dom->features.acpi)
         line_add(line, "-no-acpi", NULL);
     if (dom->pm.suspend_to_mem_enabled != TRISTATE_UNSET)
-        line_addf(line, "-global", "%s.disable_s3=%d", chip, dom->pm.suspend_to_mem_enabled == TRISTATE_NO);
+        line_addf(line, "-global", "%s.disable_s3=%d", chip,
+                  dom->pm.suspend_to_mem_enabled == TRISTATE_NO);
     if (dom->pm.suspend_to_disk_enabled != TRISTATE_UNSET)
-        line_addf(line, "-global", "%s.disable_s4=%d", chip, dom->pm.suspend_to_disk_enabled == TRISTATE_NO);
+        line_addf(line, "-global", "%s.disable_s4=%d", chip,
+                  dom->pm.suspend_to_disk_enabled == TRISTATE_NO);
     return true;
 }
 
@@ -154,7 +161,8 @@ command_add_boot(CommandLine *line, GError **err)
     g_autoptr(GString) value = g_string_new(NULL);
 
     if (os->bootmenu_enable != TRISTATE_UNSET)
-        g_string_append_printf(value, "menu=%s,", os->bootmenu_enable == TRISTATE_YES ? "on" : "off");
+        g_string_append_printf(value, "menu=%s,",
+                               os->bootmenu_enable == TRISTATE_YES ? "on" : "off");
     if (os->bootmenu_enable == TRISTATE_YES && os->has_bootmenu_timeout)
         g_string_append_printf(value, "splash-time=%u,", os->bootmenu_timeout);
     if (os->has_bios_reboot_timeout)
@@ -200,23 +208,40 @@ add_smbios_table(CommandLine *line, int type, SysinfoEntry *const *entries, gsiz
 static void
 add_smbios(CommandLine *line, const Sysinfo *info)
 {
-    static const char *const bios[][2] = {{"vendor", "vendor"}, {"version", "version"}, {"date", "date"},
-                                          {"release", "release"}, {NULL, NULL}};
-    static const char *const system[][2] = {{"manufacturer", "manufacturer"}, {"product", "product"},
-                                            {"version", "version"}, {"serial", "serial"}, {"uuid", "uuid"},
-                                            {"sku", "sku"}, {"family", "family"}, {NULL, NULL}};
-    static const char *const board[][2] = {{"manufacturer", "manufacturer"}, {"product", "product"},
-                                           {"version", "version"}, {"serial", "serial"}, {"asset", "asset"},
-                                           {"location", "location"}, {NULL, NULL}};
-    static const char *const chassis[][2] = {{"manufacturer", "manufacturer"}, {"version", "version"},
-                                             {"serial", "serial"}, {"asset", "asset"}, {"sku", "sku"}, {NULL, NULL}};
+    static const char *const bios[][2] = {{"vendor", "vendor"},
+                                          {"version", "version"},
+                                          {"date", "date"},
+                                          {"release", "release"},
+                                          {NULL, NULL}};
+    static const char *const system[][2] = {{"manufacturer", "manufacturer"},
+                                            {"product", "product"},
+                                            {"version", "version"},
+                                            {"serial", "serial"},
+                                            {"uuid", "uuid"},
+                                            {"sku", "sku"},
+                                            {"family", "family"},
+                                            {NULL, NULL}};
+    static const char *const board[][2] = {{"manufacturer", "manufacturer"},
+                                           {"product", "product"},
+                                           {"version", "version"},
+                                           {"serial", "serial"},
+                                           {"asset", "asset"},
+                                           {"location", "location"},
+                                           {NULL, NULL}};
+    static const char *const chassis[][2] = {{"manufacturer", "manufacturer"},
+                                             {"version", "version"},
+                                             {"serial", "serial"},
+                                             {"asset", "asset"},
+                                             {"sku", "sku"},
+                                             {NULL, NULL}};
 
     if (info->n_bios_entries)
         add_smbios_table(line, 0, info->bios_entries, info->n_bios_entries, bios);
     if (info->n_system_entries)
         add_smbios_table(line, 1, info->system_entries, info->n_system_entries, system);
     for (gsize i = 0; i < info->n_base_boards; i++)
-        add_smbios_table(line, 2, info->base_boards[i]->entries, info->base_boards[i]->n_entries, board);
+        add_smbios_table(line, 2, info->base_boards[i]->entries, info->base_boards[i]->n_entries,
+                         board);
     if (info->n_chassis_entries)
         add_smbios_table(line, 3, info->chassis_entries, info->n_chassis_entries, chassis);
     if (info->n_oem_strings) {
@@ -246,9 +271,12 @@ command_add_smbios(CommandLine *line, GError **err)
         for (gsize j = 0; info->type == SYSINFO_TYPE_FWCFG && j < info->n_entries; j++) {
             const SysinfoEntry *entry = info->entries[j];
             g_autofree char *name = line_escape(entry->name);
-            g_autofree char *value = line_escape(entry->file ? entry->file : entry->text ? entry->text : "");
+            g_autofree char *value = line_escape(entry->file   ? entry->file
+                                                 : entry->text ? entry->text
+                                                               : "");
 
-            line_addf(line, "-fw_cfg", "name=%s,%s=%s", name, entry->file ? "file" : "string", value);
+            line_addf(line, "-fw_cfg", "name=%s,%s=%s", name, entry->file ? "file" : "string",
+                      value);
         }
     }
     return true;

@@ -12,7 +12,8 @@
 static bool
 refuse_chardev(GError **err, const char *id, const char *what)
 {
-    return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "character device %s: %s is not supported by this QEMU driver", id + strlen("char"),
+    return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                "character device %s: %s is not supported by this QEMU driver", id + strlen("char"),
                 what);
 }
 
@@ -57,11 +58,14 @@ append_reconnect(GString *value, const ChardevSource *source)
 {
     if (source->reconnect)
         g_string_append_printf(value, ",reconnect=%u",
-                               source->reconnect->enabled && source->reconnect->has_timeout ? source->reconnect->timeout : 0);
+                               source->reconnect->enabled && source->reconnect->has_timeout
+                                   ? source->reconnect->timeout
+                                   : 0);
 }
 
 static bool
-append_unix(CommandLine *line, GString *value, const ChardevSource *source, const char *id, GError **err)
+append_unix(CommandLine *line, GString *value, const ChardevSource *source, const char *id,
+            GError **err)
 {
     g_autofree char *escaped = NULL;
 
@@ -80,7 +84,8 @@ append_unix(CommandLine *line, GString *value, const ChardevSource *source, cons
 }
 
 static bool
-append_tcp(GString *value, const Chardev *chardev, const ChardevSource *source, const char *id, GError **err)
+append_tcp(GString *value, const Chardev *chardev, const ChardevSource *source, const char *id,
+           GError **err)
 {
     g_autofree char *host = line_escape(source->host ? source->host : "");
 
@@ -104,8 +109,9 @@ append_udp(GString *value, const Chardev *chardev)
     g_autofree char *host = line_escape(to && to->host ? to->host : "");
     g_autofree char *local = line_escape(from && from->host ? from->host : "");
 
-    g_string_append_printf(value, ",host=%s,port=%s,localaddr=%s,localport=%s", host, to && to->service ? to->service : "",
-                           local, from && from->service ? from->service : "0");
+    g_string_append_printf(value, ",host=%s,port=%s,localaddr=%s,localport=%s", host,
+                           to && to->service ? to->service : "", local,
+                           from && from->service ? from->service : "0");
 }
 
 static bool
@@ -122,7 +128,8 @@ append_path(GString *value, const ChardevSource *source, const char *id, GError 
 }
 
 static bool
-append_far_end(CommandLine *line, GString *value, const char *id, ChardevType type, const Chardev *chardev, GError **err)
+append_far_end(CommandLine *line, GString *value, const char *id, ChardevType type,
+               const Chardev *chardev, GError **err)
 {
     static const ChardevSource nothing;
     const ChardevSource *source = find_source(chardev, CHARDEV_MODE_UNSET);
@@ -154,11 +161,12 @@ append_far_end(CommandLine *line, GString *value, const char *id, ChardevType ty
 }
 
 bool
-command_add_chardev(CommandLine *line, const char *id, ChardevType type, const Chardev *chardev, GError **err)
+command_add_chardev(CommandLine *line, const char *id, ChardevType type, const Chardev *chardev,
+                    GError **err)
 {
     const char *backend = type == CHARDEV_TYPE_TCP || type == CHARDEV_TYPE_UNIX ? "socket"
                           : type == CHARDEV_TYPE_DEV                            ? "serial"
-                                                                                : chardev_type_to_string(type);
+                                                     : chardev_type_to_string(type);
     g_autoptr(GString) value = g_string_new(backend);
 
     g_string_append_printf(value, ",id=%s", id);
@@ -167,7 +175,8 @@ command_add_chardev(CommandLine *line, const char *id, ChardevType type, const C
     if (chardev->log) {
         g_autofree char *path = line_escape(chardev->log->file);
 
-        g_string_append_printf(value, ",logfile=%s,logappend=%s", path, chardev->log->append == TRISTATE_OFF ? "off" : "on");
+        g_string_append_printf(value, ",logfile=%s,logappend=%s", path,
+                               chardev->log->append == TRISTATE_OFF ? "off" : "on");
     }
     line_add(line, "-chardev", value->str);
     return true;
@@ -203,7 +212,8 @@ add_parallel(CommandLine *line, const Parallel *parallel, GError **err)
     if (!command_add_chardev(line, id, parallel->type, &parallel->chardev, err))
         return false;
     line_add_json(line, "-device",
-                  json_pack("{s:s s:s s:s}", "driver", "isa-parallel", "chardev", id, "id", parallel->info.alias_name));
+                  json_pack("{s:s s:s s:s}", "driver", "isa-parallel", "chardev", id, "id",
+                            parallel->info.alias_name));
     return true;
 }
 
@@ -211,9 +221,12 @@ add_parallel(CommandLine *line, const Parallel *parallel, GError **err)
 static void
 add_port(CommandLine *line, Json *device, const DeviceInfo *info)
 {
-    const VirtioSerialAddress *address = info->address.kind == ADDRESS_TYPE_VIRTIO_SERIAL ? info->address.virtio_serial : NULL;
+    const VirtioSerialAddress *address =
+        info->address.kind == ADDRESS_TYPE_VIRTIO_SERIAL ? info->address.virtio_serial : NULL;
     const Controller *controller =
-        address ? domain_find_controller(line->dom, CONTROLLER_TYPE_VIRTIO_SERIAL, address->controller) : NULL;
+        address
+            ? domain_find_controller(line->dom, CONTROLLER_TYPE_VIRTIO_SERIAL, address->controller)
+            : NULL;
     g_autofree char *bus = NULL;
 
     if (!controller)
@@ -231,12 +244,14 @@ add_channel(CommandLine *line, const Channel *channel, GError **err)
     g_autoptr(Json) device = json_object();
 
     if (channel->target.type == CHANNEL_TARGET_TYPE_GUESTFWD) {
-        g_autofree char *rule = g_strdup_printf("tcp:%s:%u-chardev:%s", channel->target.address, channel->target.port, id);
+        g_autofree char *rule = g_strdup_printf("tcp:%s:%u-chardev:%s", channel->target.address,
+                                                channel->target.port, id);
 
         if (!command_add_chardev(line, id, channel->type, &channel->chardev, err))
             return false;
         line_add_json(line, "-netdev",
-                      json_pack("{s:s s:[{s:s}] s:s}", "type", "user", "guestfwd", "str", rule, "id", channel->info.alias_name));
+                      json_pack("{s:s s:[{s:s}] s:s}", "type", "user", "guestfwd", "str", rule,
+                                "id", channel->info.alias_name));
         return true;
     }
     if (channel->target.type != CHANNEL_TARGET_TYPE_VIRTIO)
@@ -259,7 +274,8 @@ add_console(CommandLine *line, const Console *console, GError **err)
     g_autofree char *id = g_strconcat("char", console->info.alias_name, NULL);
     g_autoptr(Json) device = json_object();
 
-    if (console->target_type == CONSOLE_TARGET_TYPE_SERIAL || console->target_type == CONSOLE_TARGET_TYPE_UNSET)
+    if (console->target_type == CONSOLE_TARGET_TYPE_SERIAL ||
+        console->target_type == CONSOLE_TARGET_TYPE_UNSET)
         return true;
     if (console->target_type != CONSOLE_TARGET_TYPE_VIRTIO)
         return refuse_chardev(err, id, "this console target type");

@@ -24,10 +24,12 @@ add_pci(CommandLine *line, const Controller *controller, GError **err)
     case CONTROLLER_MODEL_PCIE_ROOT:
         if (controller->has_pcihole64)
             line_addf(line, "-global", "%s.pci-hole64-size=%" G_GUINT64_FORMAT "K",
-                      controller->model == CONTROLLER_MODEL_PCI_ROOT ? "i440FX-pcihost" : "q35-pcihost",
+                      controller->model == CONTROLLER_MODEL_PCI_ROOT ? "i440FX-pcihost"
+                                                                     : "q35-pcihost",
                       controller->pcihole64);
         if (target->hotplug != TRISTATE_UNSET && controller->model == CONTROLLER_MODEL_PCI_ROOT)
-            line_addf(line, "-global", "PIIX4_PM.acpi-root-pci-hotplug=%s", target->hotplug == TRISTATE_ON ? "on" : "off");
+            line_addf(line, "-global", "PIIX4_PM.acpi-root-pci-hotplug=%s",
+                      target->hotplug == TRISTATE_ON ? "on" : "off");
         return true;
     case CONTROLLER_MODEL_PCI_BRIDGE:
         device = new_device("pci-bridge");
@@ -46,7 +48,8 @@ add_pci(CommandLine *line, const Controller *controller, GError **err)
         break;
     case CONTROLLER_MODEL_PCI_EXPANDER_BUS:
     case CONTROLLER_MODEL_PCIE_EXPANDER_BUS:
-        device = new_device(controller->model == CONTROLLER_MODEL_PCI_EXPANDER_BUS ? "pxb" : "pxb-pcie");
+        device =
+            new_device(controller->model == CONTROLLER_MODEL_PCI_EXPANDER_BUS ? "pxb" : "pxb-pcie");
         json_add_int(device, "bus_nr", target->bus_nr);
         break;
     default:
@@ -144,7 +147,8 @@ add_scsi(CommandLine *line, const Controller *controller, GError **err)
     case CONTROLLER_MODEL_VIRTIO_SCSI:
     case CONTROLLER_MODEL_VIRTIO_TRANSITIONAL:
     case CONTROLLER_MODEL_VIRTIO_NON_TRANSITIONAL:
-        driver = virtio_device_name("virtio-scsi", &controller->info, controller_model_to_string(controller->model));
+        driver = virtio_device_name("virtio-scsi", &controller->info,
+                                    controller_model_to_string(controller->model));
         break;
     case CONTROLLER_MODEL_LSILOGIC:
         driver = g_strdup("lsi");
@@ -189,7 +193,8 @@ add_other(CommandLine *line, const Controller *controller, GError **err)
     g_autoptr(Json) device = NULL;
 
     if (controller->type == CONTROLLER_TYPE_VIRTIO_SERIAL)
-        driver = virtio_device_name("virtio-serial", &controller->info, controller_model_to_string(controller->model));
+        driver = virtio_device_name("virtio-serial", &controller->info,
+                                    controller_model_to_string(controller->model));
     else
         driver = g_strdup(controller->type == CONTROLLER_TYPE_SATA ? "ahci" : "usb-ccid");
     device = new_device(driver);
@@ -239,7 +244,8 @@ add_controller(CommandLine *line, const Controller *controller, GError **err)
     case CONTROLLER_TYPE_CCID:
         return add_other(line, controller, err);
     default:
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "controller type '%s' is not supported by machine type '%s'",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "controller type '%s' is not supported by machine type '%s'",
                     controller_type_to_string(controller->type), line->dom->os.machine);
     }
 }
@@ -248,17 +254,20 @@ bool
 command_add_controllers(CommandLine *line, GError **err)
 {
     static const ControllerType order[] = {
-        CONTROLLER_TYPE_PCI, CONTROLLER_TYPE_USB, CONTROLLER_TYPE_SCSI, CONTROLLER_TYPE_IDE, CONTROLLER_TYPE_FDC,
-        CONTROLLER_TYPE_SATA, CONTROLLER_TYPE_VIRTIO_SERIAL, CONTROLLER_TYPE_CCID, CONTROLLER_TYPE_XENBUS,
+        CONTROLLER_TYPE_PCI,           CONTROLLER_TYPE_USB,  CONTROLLER_TYPE_SCSI,
+        CONTROLLER_TYPE_IDE,           CONTROLLER_TYPE_FDC,  CONTROLLER_TYPE_SATA,
+        CONTROLLER_TYPE_VIRTIO_SERIAL, CONTROLLER_TYPE_CCID, CONTROLLER_TYPE_XENBUS,
     };
     const Domain *dom = line->dom;
 
     for (gsize i = 0; i < G_N_ELEMENTS(order); i++)
         for (gsize j = 0; j < dom->n_controllers; j++)
-            if (dom->controllers[j]->type == order[i] && !add_controller(line, dom->controllers[j], err))
+            if (dom->controllers[j]->type == order[i] &&
+                !add_controller(line, dom->controllers[j], err))
                 return false;
     for (gsize i = 0; i < dom->n_hubs; i++) {
-        g_autoptr(Json) device = json_pack("{s:s s:s}", "driver", "usb-hub", "id", dom->hubs[i]->info.alias_name);
+        g_autoptr(Json) device =
+            json_pack("{s:s s:s}", "driver", "usb-hub", "id", dom->hubs[i]->info.alias_name);
 
         if (!json_add_address(line, device, &dom->hubs[i]->info, err))
             return false;

@@ -11,18 +11,22 @@
 static char *
 input_driver(CommandLine *line, const Input *input, GError **err)
 {
-    static const char *const usb[] = {
-        [INPUT_TYPE_MOUSE] = "usb-mouse", [INPUT_TYPE_TABLET] = "usb-tablet", [INPUT_TYPE_KEYBOARD] = "usb-kbd"};
-    static const char *const virtio[] = {
-        [INPUT_TYPE_MOUSE] = "virtio-mouse", [INPUT_TYPE_TABLET] = "virtio-tablet", [INPUT_TYPE_KEYBOARD] = "virtio-keyboard"};
+    static const char *const usb[] = {[INPUT_TYPE_MOUSE] = "usb-mouse",
+                                      [INPUT_TYPE_TABLET] = "usb-tablet",
+                                      [INPUT_TYPE_KEYBOARD] = "usb-kbd"};
+    static const char *const virtio[] = {[INPUT_TYPE_MOUSE] = "virtio-mouse",
+                                         [INPUT_TYPE_TABLET] = "virtio-tablet",
+                                         [INPUT_TYPE_KEYBOARD] = "virtio-keyboard"};
 
     if (input->type < G_N_ELEMENTS(usb) && usb[input->type]) {
         if (input->bus == INPUT_BUS_USB)
             return g_strdup(usb[input->type]);
         if (input->bus == INPUT_BUS_VIRTIO)
-            return virtio_device_name(virtio[input->type], &input->info, input_model_to_string(input->model));
+            return virtio_device_name(virtio[input->type], &input->info,
+                                      input_model_to_string(input->model));
     }
-    return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED, "input type '%s' on bus '%s' is not supported by this QEMU driver",
+    return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                     "input type '%s' on bus '%s' is not supported by this QEMU driver",
                      input_type_to_string(input->type), input_bus_to_string(input->bus));
 }
 
@@ -60,7 +64,8 @@ add_audios(CommandLine *line, GError **err)
         g_autofree char *id = g_strdup_printf("audio%u", dom->audios[i]->id);
 
         if (dom->audios[i]->type != AUDIO_TYPE_NONE)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "audio type '%s' is not supported by this QEMU driver",
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "audio type '%s' is not supported by this QEMU driver",
                         audio_type_to_string(dom->audios[i]->type));
         line_add_json(line, "-audiodev", json_pack("{s:s s:s}", "id", id, "driver", "none"));
     }
@@ -72,7 +77,9 @@ listen_address(const CommandLine *line, const Graphics *graphics)
 {
     const GraphicsListen *listen = graphics->n_listens ? graphics->listens[0] : NULL;
 
-    return listen && listen->address ? listen->address : graphics->listen ? graphics->listen : "127.0.0.1";
+    return listen && listen->address ? listen->address
+           : graphics->listen        ? graphics->listen
+                                     : "127.0.0.1";
 }
 
 static const char *
@@ -80,7 +87,9 @@ listen_socket(const Graphics *graphics)
 {
     const GraphicsListen *listen = graphics->n_listens ? graphics->listens[0] : NULL;
 
-    return listen && listen->type == GRAPHICS_LISTEN_TYPE_SOCKET && listen->socket ? listen->socket : graphics->socket;
+    return listen && listen->type == GRAPHICS_LISTEN_TYPE_SOCKET && listen->socket
+               ? listen->socket
+               : graphics->socket;
 }
 
 static bool
@@ -102,7 +111,8 @@ append_vnc_address(CommandLine *line, GString *value, const Graphics *graphics, 
     }
     if (listen && listen->type == GRAPHICS_LISTEN_TYPE_NETWORK && !listen->address)
         return line_refuse(err, "graphics listen type 'network'");
-    g_string_append_printf(value, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, graphics->port - 5900);
+    g_string_append_printf(value, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address,
+                           graphics->port - 5900);
     if (graphics->has_websocket)
         g_string_append_printf(value, ",websocket=%d", graphics->websocket);
     return true;
@@ -116,14 +126,17 @@ add_vnc(CommandLine *line, const Graphics *graphics, GError **err)
     if (!append_vnc_address(line, value, graphics, err))
         return false;
     if (graphics->share_policy != VNC_SHARE_POLICY_UNSET)
-        g_string_append_printf(value, ",share=%s", vnc_share_policy_to_string(graphics->share_policy));
+        g_string_append_printf(value, ",share=%s",
+                               vnc_share_policy_to_string(graphics->share_policy));
     if (graphics->passwd)
         g_string_append(value, ",password=on");
     if (graphics->power_control != TRISTATE_UNSET)
-        g_string_append_printf(value, ",power-control=%s", graphics->power_control == TRISTATE_YES ? "on" : "off");
+        g_string_append_printf(value, ",power-control=%s",
+                               graphics->power_control == TRISTATE_YES ? "on" : "off");
     if (line->dom->n_audios)
         g_string_append_printf(value, ",audiodev=audio%u",
-                               graphics->has_audio_id ? graphics->audio_id : line->dom->audios[0]->id);
+                               graphics->has_audio_id ? graphics->audio_id
+                                                      : line->dom->audios[0]->id);
     line_add(line, "-vnc", value->str);
     if (graphics->keymap)
         line_add(line, "-k", graphics->keymap);
@@ -166,7 +179,8 @@ add_video_memory(Json *device, const Video *video)
         json_add_int(device, "vgamem_mb", model->vgamem / 1024);
     } else if (model->type == VIDEO_TYPE_VIRTIO) {
         json_add_int(device, "max_outputs", model->has_heads ? model->heads : 1);
-    } else if ((model->type == VIDEO_TYPE_VGA || model->type == VIDEO_TYPE_VMVGA) && model->has_vram) {
+    } else if ((model->type == VIDEO_TYPE_VGA || model->type == VIDEO_TYPE_VMVGA) &&
+               model->has_vram) {
         json_add_int(device, "vgamem_mb", model->vram / 1024);
     } else if (model->type == VIDEO_TYPE_BOCHS && model->has_vram) {
         json_add_int(device, "vgamem", (gint64)model->vram * 1024);
@@ -186,11 +200,12 @@ add_video(CommandLine *line, const Video *video, bool is_primary, GError **err)
     if (video->model.type == VIDEO_TYPE_NONE)
         return true;
     if (!driver || video->driver.name == VIDEO_BACKEND_VHOSTUSER)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "video type '%s' is not supported by this QEMU driver",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "video type '%s' is not supported by this QEMU driver",
                     video_type_to_string(video->model.type));
     if (!emulator_info_has_type(line->info, driver))
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "emulator '%s' has no video type '%s'", line->info->path,
-                    video_type_to_string(video->model.type));
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "emulator '%s' has no video type '%s'",
+                    line->info->path, video_type_to_string(video->model.type));
     if (video->model.acceleration && video->model.acceleration->accel3d == TRISTATE_YES)
         return line_refuse(err, "video element <acceleration>");
     json_add_string(device, "driver", driver);
@@ -214,7 +229,8 @@ command_add_displays(CommandLine *line, GError **err)
         return false;
     for (gsize i = 0; i < dom->n_graphics; i++) {
         if (dom->graphics[i]->type != GRAPHICS_TYPE_VNC)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "graphics type '%s' is not supported by this QEMU driver",
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "graphics type '%s' is not supported by this QEMU driver",
                         graphics_type_to_string(dom->graphics[i]->type));
         if (!add_vnc(line, dom->graphics[i], err))
             return false;
@@ -231,7 +247,8 @@ add_codec(CommandLine *line, const Sound *sound, guint number, const char *kind,
     g_autofree char *driver = g_strconcat("hda-", kind, NULL);
     g_autofree char *id = g_strdup_printf("%s-codec%u", sound->info.alias_name, number);
     g_autofree char *bus = g_strconcat(sound->info.alias_name, ".0", NULL);
-    g_autoptr(Json) device = json_pack("{s:s s:s s:s s:i}", "driver", driver, "id", id, "bus", bus, "cad", (int)number);
+    g_autoptr(Json) device =
+        json_pack("{s:s s:s s:s s:i}", "driver", driver, "id", id, "bus", bus, "cad", (int)number);
 
     json_add_string(device, "audiodev", audio);
     line_add_json(line, "-device", g_steal_pointer(&device));
@@ -242,8 +259,9 @@ static bool
 add_sound(CommandLine *line, const Sound *sound, GError **err)
 {
     static const char *const drivers[] = {
-        [SOUND_MODEL_SB16] = "sb16", [SOUND_MODEL_ES1370] = "ES1370",    [SOUND_MODEL_AC97] = "AC97",
-        [SOUND_MODEL_ICH6] = "intel-hda", [SOUND_MODEL_ICH9] = "ich9-intel-hda", [SOUND_MODEL_USB] = "usb-audio",
+        [SOUND_MODEL_SB16] = "sb16",           [SOUND_MODEL_ES1370] = "ES1370",
+        [SOUND_MODEL_AC97] = "AC97",           [SOUND_MODEL_ICH6] = "intel-hda",
+        [SOUND_MODEL_ICH9] = "ich9-intel-hda", [SOUND_MODEL_USB] = "usb-audio",
     };
     const char *driver = sound->model < G_N_ELEMENTS(drivers) ? drivers[sound->model] : NULL;
     bool has_codecs = sound->model == SOUND_MODEL_ICH6 || sound->model == SOUND_MODEL_ICH9;
@@ -251,10 +269,12 @@ add_sound(CommandLine *line, const Sound *sound, GError **err)
     g_autoptr(Json) device = NULL;
 
     if (!driver)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "sound model '%s' is not supported by this QEMU driver",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "sound model '%s' is not supported by this QEMU driver",
                     sound_model_to_string(sound->model));
     if (line->dom->n_audios)
-        audio = g_strdup_printf("audio%u", sound->has_audio_id ? sound->audio_id : line->dom->audios[0]->id);
+        audio = g_strdup_printf("audio%u",
+                                sound->has_audio_id ? sound->audio_id : line->dom->audios[0]->id);
     device = json_pack("{s:s s:s}", "driver", driver, "id", sound->info.alias_name);
     if (sound->model == SOUND_MODEL_USB && sound->multichannel != TRISTATE_UNSET)
         json_add_bool(device, "multi", sound->multichannel == TRISTATE_YES);

@@ -138,9 +138,10 @@ json_add_tristate(Json *object, const char *key, Tristate value)
 char *
 virtio_device_name(const char *base, const DeviceInfo *info, const char *model)
 {
-    const char *variant = g_str_has_suffix(model ? model : "", "-non-transitional") ? "-non-transitional"
-                          : g_str_has_suffix(model ? model : "", "-transitional")   ? "-transitional"
-                                                                                    : "";
+    const char *variant = g_str_has_suffix(model ? model : "", "-non-transitional")
+                              ? "-non-transitional"
+                          : g_str_has_suffix(model ? model : "", "-transitional") ? "-transitional"
+                                                                                  : "";
 
     return g_strconcat(base, "-pci", variant, NULL);
 }
@@ -186,7 +187,8 @@ add_usb_address(CommandLine *line, Json *device, const UsbAddress *usb)
 {
     const Controller *controller = domain_find_controller(line->dom, CONTROLLER_TYPE_USB, usb->bus);
     g_autofree char *bus =
-        g_strconcat(controller && controller->info.alias_name ? controller->info.alias_name : "usb", ".0", NULL);
+        g_strconcat(controller && controller->info.alias_name ? controller->info.alias_name : "usb",
+                    ".0", NULL);
 
     json_add_string(device, "bus", bus);
     json_add_string(device, "port", usb->port);
@@ -253,14 +255,16 @@ add_environment(CommandLine *line)
     const Domain *dom = line->dom;
 
     g_ptr_array_add(line->env, g_strdup("LC_ALL=C"));
-    g_ptr_array_add(line->env, g_strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+    g_ptr_array_add(line->env,
+                    g_strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
     g_ptr_array_add(line->env, g_strconcat("HOME=", line->lib_dir, NULL));
     g_ptr_array_add(line->env, g_strconcat("XDG_DATA_HOME=", line->lib_dir, "/.local/share", NULL));
     g_ptr_array_add(line->env, g_strconcat("XDG_CACHE_HOME=", line->lib_dir, "/.cache", NULL));
     g_ptr_array_add(line->env, g_strconcat("XDG_CONFIG_HOME=", line->lib_dir, "/.config", NULL));
     for (gsize i = 0; i < dom->n_qemu_envs; i++)
-        g_ptr_array_add(line->env, g_strconcat(dom->qemu_envs[i]->name, "=",
-                                               dom->qemu_envs[i]->value ? dom->qemu_envs[i]->value : "", NULL));
+        g_ptr_array_add(
+            line->env, g_strconcat(dom->qemu_envs[i]->name, "=",
+                                   dom->qemu_envs[i]->value ? dom->qemu_envs[i]->value : "", NULL));
 }
 
 static void
@@ -272,7 +276,8 @@ add_identity(CommandLine *line)
     line_addf(line, "-name", "guest=%s,debug-threads=on", name);
     line_add(line, "-S", NULL);
     line_add_json(line, "-object",
-                  json_pack("{s:s s:s s:s s:s}", "qom-type", "secret", "id", "masterKey0", "format", "raw", "file", key));
+                  json_pack("{s:s s:s s:s s:s}", "qom-type", "secret", "id", "masterKey0", "format",
+                            "raw", "file", key));
 }
 
 static void
@@ -290,7 +295,8 @@ add_uuid_and_monitor(CommandLine *line)
     if (line->is_dry)
         line_addf(line, "-chardev", "socket,id=charmonitor,path=%s,server=on,wait=off", path);
     else
-        line_addf(line, "-chardev", "socket,id=charmonitor,fd=%d,server=on,wait=off", line->monitor_fd);
+        line_addf(line, "-chardev", "socket,id=charmonitor,fd=%d,server=on,wait=off",
+                  line->monitor_fd);
     line_add(line, "-mon", "chardev=charmonitor,id=monitor,mode=control");
 }
 
@@ -304,7 +310,8 @@ add_ending(CommandLine *line)
     if (line->is_incoming)
         line_add(line, "-incoming", "defer");
     if (line->qemu->config->use_sandbox && g_hash_table_contains(line->info->options, "sandbox"))
-        line_add(line, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+        line_add(line, "-sandbox",
+                 "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     line_add(line, "-msg", "timestamp=on");
 }
 
@@ -316,14 +323,17 @@ command_line_build(CommandLine *line, GError **err)
     g_ptr_array_add(line->argv, g_strdup(line->info->path));
     add_environment(line);
     add_identity(line);
-    if (!command_add_firmware(line, err) || !command_add_machine(line, err) || !command_add_cpu(line, err) ||
-        !command_add_memory(line, err) || !command_add_numa(line, err) || !command_add_iothreads(line, err))
+    if (!command_add_firmware(line, err) || !command_add_machine(line, err) ||
+        !command_add_cpu(line, err) || !command_add_memory(line, err) ||
+        !command_add_numa(line, err) || !command_add_iothreads(line, err))
         return false;
     add_uuid_and_monitor(line);
-    if (!command_add_clock(line, err) || !command_add_power(line, err) || !command_add_boot(line, err) ||
-        !command_add_smbios(line, err) || !command_add_controllers(line, err) || !command_add_disks(line, err) ||
-        !command_add_nets(line, err) || !command_add_chardevs(line, err) || !command_add_inputs(line, err) ||
-        !command_add_displays(line, err) || !command_add_sounds(line, err) || !command_add_watchdogs(line, err) ||
+    if (!command_add_clock(line, err) || !command_add_power(line, err) ||
+        !command_add_boot(line, err) || !command_add_smbios(line, err) ||
+        !command_add_controllers(line, err) || !command_add_disks(line, err) ||
+        !command_add_nets(line, err) || !command_add_chardevs(line, err) ||
+        !command_add_inputs(line, err) || !command_add_displays(line, err) ||
+        !command_add_sounds(line, err) || !command_add_watchdogs(line, err) ||
         !command_add_misc(line, err))
         return false;
     add_ending(line);

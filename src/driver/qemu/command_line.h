@@ -15,7 +15,7 @@ typedef struct {
     const EmulatorInfo *info;
     const Domain *dom;
     const char *lib_dir, *monitor_path, *channel_dir;
-    bool is_dry;      /* for reading only: paths instead of descriptors, nothing is made or opened */
+    bool is_dry; /* for reading only: paths instead of descriptors, nothing is made or opened */
     bool is_incoming; /* -incoming defer */
     bool is_staged;   /* no VNC port; sockets are bound beside their final names */
     int monitor_fd;   /* listening; -1 when dry */
@@ -54,8 +54,10 @@ bool line_refuse(GError **err, const char *what) G_GNUC_WARN_UNUSED_RESULT;
 void json_add_string(Json *object, const char *key, const char *value); /* NULL: left out */
 void json_add_bool(Json *object, const char *key, bool value);
 void json_add_int(Json *object, const char *key, gint64 value);
-void json_add_onoff(Json *object, const char *key, Tristate value); /* "on"/"off"; unset: left out */
-void json_add_tristate(Json *object, const char *key, Tristate value); /* true/false; unset: left out */
+void json_add_onoff(Json *object, const char *key,
+                    Tristate value); /* "on"/"off"; unset: left out */
+void json_add_tristate(Json *object, const char *key,
+                       Tristate value); /* true/false; unset: left out */
 
 /* The driver word, "virtio-blk-pci" and so on, with the model's variant. @model: 0 none, 1 virtio, 2 transitional,
  * 3 non-transitional. */
@@ -70,11 +72,11 @@ char *pci_bus_name(const Domain *dom, guint index);
 /* The place of a boot device in the order of <os><boot dev=>, 0: it has none. Counts each kind once. */
 guint line_boot_index(CommandLine *line, BootDevice device);
 
-bool command_add_machine(CommandLine *line, GError **err);   /* command_machine.c */
+bool command_add_machine(CommandLine *line, GError **err); /* command_machine.c */
 bool command_add_cpu(CommandLine *line, GError **err);
 bool command_add_memory(CommandLine *line, GError **err);
 bool command_add_numa(CommandLine *line, GError **err);
-bool command_add_clock(CommandLine *line, GError **err);     /* command_boot.c */
+bool command_add_clock(CommandLine *line, GError **err); /* command_boot.c */
 bool command_add_power(CommandLine *line, GError **err);
 bool command_add_boot(CommandLine *line, GError **err);
 bool command_add_firmware(CommandLine *line, GError **err);
@@ -84,17 +86,19 @@ bool command_add_controllers(CommandLine *line, GError **err); /* command_contro
 bool command_add_disks(CommandLine *line, GError **err);       /* command_disk.c */
 bool command_add_nets(CommandLine *line, GError **err);        /* command_net.c */
 bool command_add_chardevs(CommandLine *line, GError **err);    /* command_chardev.c */
-bool command_add_chardev(CommandLine *line, const char *id, ChardevType type, const Chardev *chardev, GError **err);
-bool command_add_inputs(CommandLine *line, GError **err);      /* command_display.c */
+bool command_add_chardev(CommandLine *line, const char *id, ChardevType type,
+                         const Chardev *chardev, GError **err);
+bool command_add_inputs(CommandLine *line, GError **err); /* command_display.c */
 bool command_add_displays(CommandLine *line, GError **err);
 bool command_add_sounds(CommandLine *line, GError **err);
-bool command_add_misc(CommandLine *line, GError **err);        /* command_misc.c */
+bool command_add_misc(CommandLine *line, GError **err); /* command_misc.c */
 bool command_add_watchdogs(CommandLine *line, GError **err);
 bool command_refuse_unsupported(const Domain *dom, GError **err);
 
 /* The -blockdev objects of one layer (disk->source or a backing layer), the protocol node first. */
-Json *disk_storage_node(const Disk *disk, StorageType type, const DiskSource *source, guint index, bool is_read_only,
-                        GError **err);
-Json *disk_format_node(const Disk *disk, StorageFormat format, guint index, bool is_read_only, guint backing_index);
+Json *disk_storage_node(const Disk *disk, StorageType type, const DiskSource *source, guint index,
+                        bool is_read_only, GError **err);
+Json *disk_format_node(const Disk *disk, StorageFormat format, guint index, bool is_read_only,
+                       guint backing_index);
 /* The -device of @disk, on top of node @index (0: no medium). */
 Json *disk_device(CommandLine *line, const Disk *disk, guint index, GError **err);

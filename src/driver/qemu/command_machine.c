@@ -30,7 +30,8 @@ command_add_machine(CommandLine *line, GError **err)
     const MachineType *machine = emulator_info_machine(line->info, dom->os.machine);
 
     if (!machine)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "emulator '%s' does not know the machine type '%s'", line->info->path,
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "emulator '%s' does not know the machine type '%s'", line->info->path,
                     dom->os.machine);
     g_string_append(value, ",usb=off");
     if (features->vmport_state != TRISTATE_UNSET)
@@ -38,9 +39,11 @@ command_add_machine(CommandLine *line, GError **err)
     if (features->smm && features->smm->state != TRISTATE_UNSET)
         g_string_append_printf(value, ",smm=%s", onoff(features->smm->state));
     g_string_append_printf(value, ",dump-guest-core=%s",
-                           dom->memory.dump_core != TRISTATE_UNSET ? onoff(dom->memory.dump_core) : "off");
+                           dom->memory.dump_core != TRISTATE_UNSET ? onoff(dom->memory.dump_core)
+                                                                   : "off");
     if (features->ioapic_driver != IOAPIC_DRIVER_UNSET)
-        g_string_append_printf(value, ",kernel_irqchip=%s", features->ioapic_driver == IOAPIC_DRIVER_QEMU ? "split" : "on");
+        g_string_append_printf(value, ",kernel_irqchip=%s",
+                               features->ioapic_driver == IOAPIC_DRIVER_QEMU ? "split" : "on");
     if (dom->memory_backing.nosharepages)
         g_string_append(value, ",mem-merge=off");
     if (needs_memory_object(line))
@@ -61,7 +64,8 @@ command_add_machine(CommandLine *line, GError **err)
     else
         line_add(line, "-accel", "tcg");
     if (features->smm && features->smm->has_tseg)
-        line_addf(line, "-global", "mch.extended-tseg-mbytes=%" G_GUINT64_FORMAT, features->smm->tseg);
+        line_addf(line, "-global", "mch.extended-tseg-mbytes=%" G_GUINT64_FORMAT,
+                  features->smm->tseg);
     return true;
 }
 
@@ -88,10 +92,12 @@ append_features(GString *value, const Cpu *cpu, GError **err)
     for (gsize i = 0; i < cpu->n_features; i++) {
         const CpuFeature *feature = cpu->features[i];
         g_autofree char *name = feature_name(feature->name);
-        bool is_off = feature->policy == CPU_FEATURE_POLICY_DISABLE || feature->policy == CPU_FEATURE_POLICY_FORBID;
+        bool is_off = feature->policy == CPU_FEATURE_POLICY_DISABLE ||
+                      feature->policy == CPU_FEATURE_POLICY_FORBID;
 
         if (name[strcspn(name, ",=")])
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "CPU feature '%s' has an impossible name", feature->name);
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "CPU feature '%s' has an impossible name",
+                        feature->name);
         g_string_append_printf(value, ",%s=%s", name, is_off ? "off" : "on");
     }
     return true;
@@ -104,13 +110,20 @@ append_hyperv(GString *value, const FeatureHyperv *hyperv)
         const char *name;
         Tristate state;
     } switches[] = {
-        {"hv-relaxed", hyperv->relaxed_state},         {"hv-vapic", hyperv->vapic_state},
-        {"hv-vpindex", hyperv->vpindex_state},         {"hv-runtime", hyperv->runtime_state},
-        {"hv-synic", hyperv->synic_state},             {"hv-stimer", hyperv->stimer.state},
-        {"hv-stimer-direct", hyperv->stimer.direct_state}, {"hv-reset", hyperv->reset_state},
-        {"hv-frequencies", hyperv->frequencies_state}, {"hv-reenlightenment", hyperv->reenlightenment_state},
-        {"hv-tlbflush", hyperv->tlbflush_state},       {"hv-ipi", hyperv->ipi_state},
-        {"hv-evmcs", hyperv->evmcs_state},             {"hv-avic", hyperv->avic_state},
+        {"hv-relaxed", hyperv->relaxed_state},
+        {"hv-vapic", hyperv->vapic_state},
+        {"hv-vpindex", hyperv->vpindex_state},
+        {"hv-runtime", hyperv->runtime_state},
+        {"hv-synic", hyperv->synic_state},
+        {"hv-stimer", hyperv->stimer.state},
+        {"hv-stimer-direct", hyperv->stimer.direct_state},
+        {"hv-reset", hyperv->reset_state},
+        {"hv-frequencies", hyperv->frequencies_state},
+        {"hv-reenlightenment", hyperv->reenlightenment_state},
+        {"hv-tlbflush", hyperv->tlbflush_state},
+        {"hv-ipi", hyperv->ipi_state},
+        {"hv-evmcs", hyperv->evmcs_state},
+        {"hv-avic", hyperv->avic_state},
     };
 
     if (hyperv->mode == HYPERV_MODE_PASSTHROUGH)
@@ -144,16 +157,21 @@ append_model(CommandLine *line, GString *value, GError **err)
 {
     const Domain *dom = line->dom;
     const Cpu *cpu = &dom->cpu;
-    bool is_hosts = cpu->mode == CPU_MODE_HOST_PASSTHROUGH || cpu->mode == CPU_MODE_MAXIMUM || cpu->mode == CPU_MODE_HOST_MODEL;
-    const char *host_model = dom->type == VIRT_TYPE_KVM ? line->info->kvm_host_model : line->info->host_model;
+    bool is_hosts = cpu->mode == CPU_MODE_HOST_PASSTHROUGH || cpu->mode == CPU_MODE_MAXIMUM ||
+                    cpu->mode == CPU_MODE_HOST_MODEL;
+    const char *host_model =
+        dom->type == VIRT_TYPE_KVM ? line->info->kvm_host_model : line->info->host_model;
 
     if (is_hosts && dom->type == VIRT_TYPE_KVM && !line->is_dry && !line->info->runs_kvm_host_cpu)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
-                    "KVM on this host does not run CPU mode '%s': choose a model by name", cpu_mode_to_string(cpu->mode));
+                    "KVM on this host does not run CPU mode '%s': choose a model by name",
+                    cpu_mode_to_string(cpu->mode));
     switch (cpu->mode) {
     case CPU_MODE_HOST_PASSTHROUGH:
         if (dom->type != VIRT_TYPE_KVM)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "CPU mode 'host-passthrough' for %s %s domain on %s host is not supported by hypervisor",
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "CPU mode 'host-passthrough' for %s %s domain on %s host is not supported "
+                        "by hypervisor",
                         dom->os.arch, virt_type_to_string(dom->type), dom->os.arch);
         g_string_append(value, "host");
         if (cpu->migratable != TRISTATE_UNSET)
@@ -166,7 +184,8 @@ append_model(CommandLine *line, GString *value, GError **err)
         break;
     case CPU_MODE_HOST_MODEL:
         if (!host_model)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "emulator '%s' does not say what CPU mode 'host-model' would be",
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "emulator '%s' does not say what CPU mode 'host-model' would be",
                         line->info->path);
         g_string_append(value, host_model);
         break;
@@ -174,7 +193,8 @@ append_model(CommandLine *line, GString *value, GError **err)
         if (!cpu->model.text)
             return true;
         if (cpu->model.text[strcspn(cpu->model.text, ",=")])
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "CPU model '%s' has an impossible name", cpu->model.text);
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "CPU model '%s' has an impossible name",
+                        cpu->model.text);
         g_string_append(value, cpu->model.text);
         if (cpu->model.vendor_id)
             g_string_append_printf(value, ",vendor=%s", cpu->model.vendor_id);
@@ -198,7 +218,8 @@ command_add_cpu(CommandLine *line, GError **err)
         if (!machine || !machine->default_cpu)
             return true;
         /* "qemu64-x86_64-cpu": the model is what stands before the architecture. */
-        g_string_append_len(value, machine->default_cpu, (gssize)strcspn(machine->default_cpu, "-"));
+        g_string_append_len(value, machine->default_cpu,
+                            (gssize)strcspn(machine->default_cpu, "-"));
     }
     append_timers(value, &dom->clock);
     if (features->apic && features->apic->eoi != TRISTATE_UNSET)
@@ -233,19 +254,22 @@ command_add_cpu(CommandLine *line, GError **err)
 
 /* A memory backend; anonymous memory unless the configuration asks for more. */
 static bool
-add_memory_object(CommandLine *line, const char *id, guint64 size_kib, NumaMemAccess cell_access, GError **err)
+add_memory_object(CommandLine *line, const char *id, guint64 size_kib, NumaMemAccess cell_access,
+                  GError **err)
 {
     const MemoryBacking *backing = &line->dom->memory_backing;
-    bool is_shared = cell_access == NUMA_MEM_ACCESS_SHARED ||
-                     (cell_access == NUMA_MEM_ACCESS_UNSET && backing->access_mode == MEMORY_ACCESS_SHARED);
+    bool is_shared =
+        cell_access == NUMA_MEM_ACCESS_SHARED ||
+        (cell_access == NUMA_MEM_ACCESS_UNSET && backing->access_mode == MEMORY_ACCESS_SHARED);
     g_autoptr(Json) object = json_object();
 
     if (backing->hugepages)
         return line_refuse(err, "memoryBacking element <hugepages>");
     if (backing->source_type == MEMORY_BACKING_SOURCE_FILE)
         return line_refuse(err, "memoryBacking source type 'file'");
-    json_add_string(object, "qom-type", backing->source_type == MEMORY_BACKING_SOURCE_MEMFD ? "memory-backend-memfd"
-                                                                                            : "memory-backend-ram");
+    json_add_string(object, "qom-type",
+                    backing->source_type == MEMORY_BACKING_SOURCE_MEMFD ? "memory-backend-memfd"
+                                                                        : "memory-backend-ram");
     json_add_string(object, "id", id);
     if (is_shared)
         json_add_bool(object, "share", true);
@@ -288,12 +312,13 @@ command_add_memory(CommandLine *line, GError **err)
     const MachineType *machine = emulator_info_machine(line->info, dom->os.machine);
 
     if (dom->max_memory)
-        line_addf(line, "-m", "size=%" G_GUINT64_FORMAT "k,slots=%u,maxmem=%" G_GUINT64_FORMAT "k", dom->memory.text,
-                  dom->max_memory->slots, dom->max_memory->text);
+        line_addf(line, "-m", "size=%" G_GUINT64_FORMAT "k,slots=%u,maxmem=%" G_GUINT64_FORMAT "k",
+                  dom->memory.text, dom->max_memory->slots, dom->max_memory->text);
     else
         line_addf(line, "-m", "%" G_GUINT64_FORMAT, (dom->memory.text + 1023) / 1024);
     if (needs_memory_object(line) &&
-        !add_memory_object(line, machine->default_ram, (dom->memory.text + 1023) / 1024 * 1024, NUMA_MEM_ACCESS_UNSET, err))
+        !add_memory_object(line, machine->default_ram, (dom->memory.text + 1023) / 1024 * 1024,
+                           NUMA_MEM_ACCESS_UNSET, err))
         return false;
     line_addf(line, "-overcommit", "mem-lock=%s", dom->memory_backing.locked ? "on" : "off");
     add_smp(line);
@@ -338,7 +363,7 @@ command_add_numa(CommandLine *line, GError **err)
     }
     for (gsize i = 0; i < numa->n_cells; i++)
         for (gsize j = 0; j < numa->cells[i]->n_siblings; j++)
-            line_addf(line, "-numa", "dist,src=%zu,dst=%u,val=%u", i, numa->cells[i]->siblings[j]->id,
-                      numa->cells[i]->siblings[j]->value);
+            line_addf(line, "-numa", "dist,src=%zu,dst=%u,val=%u", i,
+                      numa->cells[i]->siblings[j]->id, numa->cells[i]->siblings[j]->value);
     return true;
 }

@@ -15,9 +15,11 @@ add_watchdog(CommandLine *line, const Watchdog *watchdog, GError **err)
     g_autoptr(Json) device = NULL;
 
     if (watchdog->model != WATCHDOG_MODEL_I6300ESB && watchdog->model != WATCHDOG_MODEL_IB700)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "watchdog model '%s' is not supported by this QEMU driver",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "watchdog model '%s' is not supported by this QEMU driver",
                     watchdog_model_to_string(watchdog->model));
-    device = json_pack("{s:s s:s}", "driver", watchdog_model_to_string(watchdog->model), "id", watchdog->info.alias_name);
+    device = json_pack("{s:s s:s}", "driver", watchdog_model_to_string(watchdog->model), "id",
+                       watchdog->info.alias_name);
     if (!json_add_address(line, device, &watchdog->info, err))
         return false;
     line_add_json(line, "-device", g_steal_pointer(&device));
@@ -47,7 +49,8 @@ add_balloon(CommandLine *line, const Memballoon *balloon, GError **err)
         return true;
     if (balloon->model == MEMBALLOON_MODEL_XEN)
         return line_refuse(err, "memballoon model 'xen'");
-    driver = virtio_device_name("virtio-balloon", &balloon->info, memballoon_model_to_string(balloon->model));
+    driver = virtio_device_name("virtio-balloon", &balloon->info,
+                                memballoon_model_to_string(balloon->model));
     device = json_pack("{s:s}", "driver", driver);
     json_add_virtio(device, &balloon->driver.virtio);
     json_add_string(device, "id", balloon->info.alias_name);
@@ -64,21 +67,27 @@ add_rng(CommandLine *line, const Rng *rng, GError **err)
 {
     g_autofree char *object_id = g_strconcat("obj", rng->info.alias_name, NULL);
     g_autofree char *chardev_id = g_strconcat("char", rng->info.alias_name, NULL);
-    g_autofree char *driver = virtio_device_name("virtio-rng", &rng->info, rng_model_to_string(rng->model));
+    g_autofree char *driver =
+        virtio_device_name("virtio-rng", &rng->info, rng_model_to_string(rng->model));
     g_autoptr(Json) device = json_pack("{s:s}", "driver", driver);
 
     switch (rng->backend.model) {
     case RNG_BACKEND_MODEL_RANDOM:
-        line_add_json(line, "-object", json_pack("{s:s s:s s:s}", "qom-type", "rng-random", "id", object_id, "filename",
-                                                 rng->backend.text ? rng->backend.text : "/dev/urandom"));
+        line_add_json(line, "-object",
+                      json_pack("{s:s s:s s:s}", "qom-type", "rng-random", "id", object_id,
+                                "filename",
+                                rng->backend.text ? rng->backend.text : "/dev/urandom"));
         break;
     case RNG_BACKEND_MODEL_BUILTIN:
-        line_add_json(line, "-object", json_pack("{s:s s:s}", "qom-type", "rng-builtin", "id", object_id));
+        line_add_json(line, "-object",
+                      json_pack("{s:s s:s}", "qom-type", "rng-builtin", "id", object_id));
         break;
     default:
         if (!command_add_chardev(line, chardev_id, rng->backend.type, &rng->backend.chardev, err))
             return false;
-        line_add_json(line, "-object", json_pack("{s:s s:s s:s}", "qom-type", "rng-egd", "id", object_id, "chardev", chardev_id));
+        line_add_json(line, "-object",
+                      json_pack("{s:s s:s s:s}", "qom-type", "rng-egd", "id", object_id, "chardev",
+                                chardev_id));
     }
     json_add_virtio(device, &rng->driver.virtio);
     json_add_string(device, "rng", object_id);
@@ -112,7 +121,8 @@ add_panic(CommandLine *line, const Panic *panic, GError **err)
     case PANIC_MODEL_HYPERV:
         return true; /* a CPU feature */
     default:
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "panic model '%s' is not supported by this QEMU driver",
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "panic model '%s' is not supported by this QEMU driver",
                     panic_model_to_string(panic->model));
     }
     line_add_json(line, "-device", g_steal_pointer(&device));
@@ -133,7 +143,9 @@ command_add_misc(CommandLine *line, GError **err)
         char uuid[UUID_TEXT];
 
         uuid_format(dom->genid->text, uuid);
-        line_add_json(line, "-device", json_pack("{s:s s:s s:s}", "driver", "vmgenid", "guid", uuid, "id", "vmgenid0"));
+        line_add_json(
+            line, "-device",
+            json_pack("{s:s s:s s:s}", "driver", "vmgenid", "guid", uuid, "id", "vmgenid0"));
     }
     if (dom->features.vmcoreinfo_state == TRISTATE_ON)
         line_add_json(line, "-device", json_pack("{s:s}", "driver", "vmcoreinfo"));
@@ -150,13 +162,15 @@ check_tuning(const Domain *dom, GError **err)
 
     if (dom->blkiotune.has_weight || dom->blkiotune.n_devices)
         return line_refuse(err, "element <blkiotune>");
-    if (dom->memtune.has_hard_limit || dom->memtune.has_soft_limit || dom->memtune.has_swap_hard_limit)
+    if (dom->memtune.has_hard_limit || dom->memtune.has_soft_limit ||
+        dom->memtune.has_swap_hard_limit)
         return line_refuse(err, "element <memtune>");
-    if (tune->has_shares || tune->has_quota || tune->has_global_quota || tune->has_emulator_quota || tune->has_iothread_quota ||
-        tune->emulatorsched || tune->n_vcpuscheds ||
+    if (tune->has_shares || tune->has_quota || tune->has_global_quota || tune->has_emulator_quota ||
+        tune->has_iothread_quota || tune->emulatorsched || tune->n_vcpuscheds ||
         tune->n_iothreadscheds || tune->n_cachetunes || tune->n_memorytunes)
         return line_refuse(err, "element <cputune>");
-    if (dom->numatune.memory.nodeset || dom->numatune.n_memnodes || dom->numatune.memory.placement == NUMA_PLACEMENT_AUTO)
+    if (dom->numatune.memory.nodeset || dom->numatune.n_memnodes ||
+        dom->numatune.memory.placement == NUMA_PLACEMENT_AUTO)
         return line_refuse(err, "element <numatune>");
     if (dom->vcpu.placement == VCPU_PLACEMENT_AUTO)
         return line_refuse(err, "automatic placement of vCPUs (attribute 'placement')");
@@ -175,7 +189,8 @@ check_seclabels(const Domain *dom, GError **err)
         if (label->type == SECLABEL_TYPE_NONE)
             continue;
         if (label->model && strcmp(label->model, "none") != 0 && strcmp(label->model, "dac") != 0)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "seclabel model '%s' is not supported by this QEMU driver", label->model);
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "seclabel model '%s' is not supported by this QEMU driver", label->model);
         if (label->label || label->baselabel || label->type == SECLABEL_TYPE_STATIC)
             return line_refuse(err, "confinement (element <seclabel>)");
     }

@@ -19,7 +19,8 @@
 static bool
 refuse_net(GError **err, const Interface *net, const char *what)
 {
-    return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "interface %s: %s is not supported by this QEMU driver",
+    return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                "interface %s: %s is not supported by this QEMU driver",
                 net->info.alias_name ? net->info.alias_name : "", what);
 }
 
@@ -37,7 +38,8 @@ open_tap(const char *name, bool may_make, GError **err)
         return -1;
     }
     if (!may_make && (!name || access(device, F_OK) < 0)) {
-        fail(err, VIR_ERR_OPERATION_FAILED, "interface '%s' does not exist, and managed='no' forbids making it", name ? name : "");
+        fail(err, VIR_ERR_OPERATION_FAILED,
+             "interface '%s' does not exist, and managed='no' forbids making it", name ? name : "");
         return -1;
     }
     fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -82,7 +84,9 @@ user_backend(const Interface *net, GError **err)
             if (ip->has_prefix)
                 json_add_int(backend, "ipv6-prefixlen", ip->prefix);
         } else {
-            g_autofree char *text = ip->has_prefix ? g_strdup_printf("%s/%u", ip->address, ip->prefix) : g_strdup(ip->address);
+            g_autofree char *text = ip->has_prefix
+                                        ? g_strdup_printf("%s/%u", ip->address, ip->prefix)
+                                        : g_strdup(ip->address);
 
             json_add_string(backend, "net", text);
         }
@@ -105,7 +109,8 @@ tap_backend(CommandLine *line, const Interface *net, GError **err)
     if (net->n_ips || net->n_routes || net->source.n_ips || net->source.n_routes)
         return refuse_net(err, net, "addresses of the host's side"), NULL;
     if (line->is_dry)
-        return json_pack("{s:s s:s}", "type", "tap", "ifname", net->target_dev ? net->target_dev : "");
+        return json_pack("{s:s s:s}", "type", "tap", "ifname",
+                         net->target_dev ? net->target_dev : "");
     fd = line_keep_fd(line, open_tap(net->target_dev, net->target_managed != TRISTATE_NO, err));
     text = g_strdup_printf("%d", fd);
     return fd < 0 ? NULL : json_pack("{s:s s:s}", "type", "tap", "fd", text);
@@ -133,18 +138,23 @@ net_device(CommandLine *line, const Interface *net, const char *backend_id, GErr
 {
     g_autoptr(Json) device = json_object();
     bool is_virtio = g_str_has_prefix(net->model_type ? net->model_type : "", "virtio");
-    g_autofree char *name = is_virtio ? virtio_device_name("virtio-net", &net->info, net->model_type) : g_strdup(net->model_type);
+    g_autofree char *name = is_virtio
+                                ? virtio_device_name("virtio-net", &net->info, net->model_type)
+                                : g_strdup(net->model_type);
     char mac[MAC_TEXT];
 
-    if (!name || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
+    if (!name ||
+        name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")])
         return refuse_net(err, net, "this model"), NULL;
     if (!emulator_info_has_type(line->info, name))
-        return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED, "emulator '%s' has no network card model '%s'", line->info->path,
+        return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "emulator '%s' has no network card model '%s'", line->info->path,
                          net->model_type);
     json_add_string(device, "driver", name);
     if (is_virtio) {
         if (net->driver.txmode != NET_TX_MODE_UNSET)
-            json_add_string(device, "tx", net->driver.txmode == NET_TX_MODE_IOTHREAD ? "bh" : "timer");
+            json_add_string(device, "tx",
+                            net->driver.txmode == NET_TX_MODE_IOTHREAD ? "bh" : "timer");
         json_add_tristate(device, "ioeventfd", net->driver.ioeventfd);
         json_add_tristate(device, "event_idx", net->driver.event_idx);
         add_offloads(device, &net->driver);

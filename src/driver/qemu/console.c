@@ -31,8 +31,10 @@ claim_path(const char *path, guint flags, GError **err)
         g_hash_table_add(open_paths, g_strdup(path));
     g_mutex_unlock(&open_mutex);
     if (!is_free && flags & VIR_DOMAIN_CONSOLE_FORCE)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "another client has '%s' open and cannot be cut off", path);
-    return is_free || fail(err, VIR_ERR_OPERATION_FAILED, "Active console session exists for this domain");
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "another client has '%s' open and cannot be cut off", path);
+    return is_free ||
+           fail(err, VIR_ERR_OPERATION_FAILED, "Active console session exists for this domain");
 }
 
 static void
@@ -53,13 +55,15 @@ on_stream_done(void *data, bool is_aborted, GError **err)
 }
 
 static bool
-open_stream(Call *call, ChardevType type, const Chardev *chardev, const char *alias, guint flags, GError **err)
+open_stream(Call *call, ChardevType type, const Chardev *chardev, const char *alias, guint flags,
+            GError **err)
 {
     const char *path = chardev->n_sources ? chardev->sources[0]->path : NULL;
     auto_fd int fd = -1;
 
     if ((type != CHARDEV_TYPE_PTY && type != CHARDEV_TYPE_UNIX) || !path)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "character device %s is not using a PTY or UNIX socket", alias);
+        return fail(err, VIR_ERR_INTERNAL_ERROR,
+                    "character device %s is not using a PTY or UNIX socket", alias);
     if (!claim_path(path, flags, err))
         return false;
     if (type == CHARDEV_TYPE_PTY) {
@@ -82,22 +86,25 @@ qemu_domain_open_console(Call *call, const RemoteDomainOpenConsoleArgs *args, GE
     const Domain *live = view ? machine_domain(view->live) : NULL;
     const char *name = args->dev_name;
 
-    if (!view || !qemu_check_flags(call, args->flags, VIR_DOMAIN_CONSOLE_SAFE | VIR_DOMAIN_CONSOLE_FORCE, err))
+    if (!view || !qemu_check_flags(call, args->flags,
+                                   VIR_DOMAIN_CONSOLE_SAFE | VIR_DOMAIN_CONSOLE_FORCE, err))
         return false;
     if (!live)
         return fail_not_running(err);
     for (gsize i = 0; i < live->n_consoles; i++)
         if (!name || !g_strcmp0(name, live->consoles[i]->info.alias_name))
-            return open_stream(call, live->consoles[i]->type, &live->consoles[i]->chardev, live->consoles[i]->info.alias_name,
-                               args->flags, err);
+            return open_stream(call, live->consoles[i]->type, &live->consoles[i]->chardev,
+                               live->consoles[i]->info.alias_name, args->flags, err);
     for (gsize i = 0; i < live->n_serials; i++)
         if (!name || !g_strcmp0(name, live->serials[i]->info.alias_name))
-            return open_stream(call, live->serials[i]->type, &live->serials[i]->chardev, live->serials[i]->info.alias_name,
-                               args->flags, err);
+            return open_stream(call, live->serials[i]->type, &live->serials[i]->chardev,
+                               live->serials[i]->info.alias_name, args->flags, err);
     for (gsize i = 0; i < live->n_parallels; i++)
         if (name && !g_strcmp0(name, live->parallels[i]->info.alias_name))
-            return open_stream(call, live->parallels[i]->type, &live->parallels[i]->chardev, name, args->flags, err);
-    return fail(err, VIR_ERR_INTERNAL_ERROR, "cannot find console device '%s'", name ? name : "default");
+            return open_stream(call, live->parallels[i]->type, &live->parallels[i]->chardev, name,
+                               args->flags, err);
+    return fail(err, VIR_ERR_INTERNAL_ERROR, "cannot find console device '%s'",
+                name ? name : "default");
 }
 
 static bool
@@ -114,7 +121,8 @@ qemu_domain_open_channel(Call *call, const RemoteDomainOpenChannelArgs *args, GE
     for (gsize i = 0; i < live->n_channels; i++) {
         const Channel *channel = live->channels[i];
 
-        if (!name || !g_strcmp0(name, channel->target.name) || !g_strcmp0(name, channel->info.alias_name))
+        if (!name || !g_strcmp0(name, channel->target.name) ||
+            !g_strcmp0(name, channel->info.alias_name))
             return open_stream(call, channel->type, &channel->chardev, channel->info.alias_name,
                                args->flags ? VIR_DOMAIN_CONSOLE_FORCE : 0, err);
     }

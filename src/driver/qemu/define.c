@@ -37,14 +37,16 @@ check_identity(QemuDriver *qemu, const Domain *dom, GuestView *by_uuid, GError *
         return false;
     if (by_uuid && strcmp(by_uuid->view.name, dom->name) != 0) {
         uuid_format(dom->uuid, uuid);
-        return fail(err, VIR_ERR_OPERATION_FAILED, "domain '%s' is already defined with uuid %s", by_uuid->view.name, uuid);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "domain '%s' is already defined with uuid %s",
+                    by_uuid->view.name, uuid);
     }
     by_name = registry_lookup_name(qemu->guests, dom->name);
     if (!by_name)
         return true;
     if (!uuid_equal(by_name->view.uuid, dom->uuid)) {
         uuid_format(by_name->view.uuid, uuid);
-        ok = fail(err, VIR_ERR_OPERATION_FAILED, "domain '%s' already exists with uuid %s", dom->name, uuid);
+        ok = fail(err, VIR_ERR_OPERATION_FAILED, "domain '%s' already exists with uuid %s",
+                  dom->name, uuid);
     }
     view_unref(by_name);
     return ok;
@@ -82,7 +84,8 @@ guest_for_transient(QemuDriver *qemu, Domain *config, GError **err)
         if (view)
             view_unref(view);
         if (is_active)
-            return fail_null(err, VIR_ERR_OPERATION_INVALID, "domain is already active as '%s'", config->name);
+            return fail_null(err, VIR_ERR_OPERATION_INVALID, "domain is already active as '%s'",
+                             config->name);
         return g_steal_pointer(&guest);
     }
     /* Known with the definition that it will run, until it runs. */
@@ -123,7 +126,8 @@ define_again(Guest *guest, Domain *take_config, GError **err)
 
     if (guest->is_gone) {
         domain_free(take_config);
-        return fail(err, VIR_ERR_OPERATION_FAILED, "domain '%s' was undefined meanwhile", guest->name);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "domain '%s' was undefined meanwhile",
+                    guest->name);
     }
     guest_set_config(guest, take_config);
     guest->is_persistent = true;
@@ -144,13 +148,15 @@ run_definition(void *data)
     bool was_persistent = guest->is_persistent;
     Domain *config = g_steal_pointer(&definition->config);
 
-    definition->ok = definition->is_new ? define_new(guest, config, definition->err) : define_again(guest, config, definition->err);
+    definition->ok = definition->is_new ? define_new(guest, config, definition->err)
+                                        : define_again(guest, config, definition->err);
     if (!definition->ok)
         return;
     guest_fill_wire(guest, definition->ret);
     log_info(LOG_QEMU, "%s: defined", guest->name);
     guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_DEFINED,
-                         was_persistent ? VIR_DOMAIN_EVENT_DEFINED_UPDATED : VIR_DOMAIN_EVENT_DEFINED_ADDED);
+                         was_persistent ? VIR_DOMAIN_EVENT_DEFINED_UPDATED
+                                        : VIR_DOMAIN_EVENT_DEFINED_ADDED);
 }
 
 static bool
@@ -183,14 +189,15 @@ define(Call *call, const char *xml, guint flags, RemoteNonnullDomain *ret, GErro
 }
 
 static bool
-qemu_domain_define_xml(Call *call, const RemoteDomainDefineXmlArgs *args, RemoteDomainDefineXmlRet *ret, GError **err)
+qemu_domain_define_xml(Call *call, const RemoteDomainDefineXmlArgs *args,
+                       RemoteDomainDefineXmlRet *ret, GError **err)
 {
     return define(call, args->xml, 0, &ret->dom, err);
 }
 
 static bool
-qemu_domain_define_xml_flags(Call *call, const RemoteDomainDefineXmlFlagsArgs *args, RemoteDomainDefineXmlFlagsRet *ret,
-                             GError **err)
+qemu_domain_define_xml_flags(Call *call, const RemoteDomainDefineXmlFlagsArgs *args,
+                             RemoteDomainDefineXmlFlagsRet *ret, GError **err)
 {
     return define(call, args->xml, args->flags, &ret->dom, err);
 }
@@ -206,7 +213,8 @@ settle_managed_save(Guest *guest, guint flags, GError **err)
     if (!file_exists(path))
         return true;
     if (!(flags & VIR_DOMAIN_UNDEFINE_MANAGED_SAVE))
-        return fail(err, VIR_ERR_OPERATION_INVALID, "Refusing to undefine while domain managed save image exists");
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "Refusing to undefine while domain managed save image exists");
     guest->has_managed_save = false;
     return file_remove(path, err);
 }
@@ -233,7 +241,8 @@ settle_snapshots(Guest *guest, guint flags, GError **err)
     if (count == 0 || guest_is_running(guest))
         return true;
     if (!(flags & VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA))
-        return fail(err, VIR_ERR_OPERATION_INVALID, "cannot delete inactive domain with %u snapshots", count);
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "cannot delete inactive domain with %u snapshots", count);
     return snapshots_forget_all(guest, err);
 }
 
@@ -241,8 +250,9 @@ static bool
 undefine(Call *call, const RemoteNonnullDomain *dom, guint flags, GError **err)
 {
     enum {
-        KNOWN = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM |
-                VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM |
+        KNOWN = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM |
+                VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM |
                 VIR_DOMAIN_UNDEFINE_KEEP_TPM,
     };
     g_autoptr(Guest) guest = guest_of_call(call, dom, err);
@@ -251,13 +261,14 @@ undefine(Call *call, const RemoteNonnullDomain *dom, guint flags, GError **err)
         return false;
     if ((flags & VIR_DOMAIN_UNDEFINE_NVRAM && flags & VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) ||
         (flags & VIR_DOMAIN_UNDEFINE_TPM && flags & VIR_DOMAIN_UNDEFINE_KEEP_TPM))
-        return fail(err, VIR_ERR_OPERATION_INVALID, "cannot both keep and delete NVRAM or TPM state");
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "cannot both keep and delete NVRAM or TPM state");
     if (!guest->is_persistent)
         return fail(err, VIR_ERR_OPERATION_INVALID, "cannot undefine transient domain");
     if (!guest_require_idle(guest, err))
         return false;
-    if (!settle_snapshots(guest, flags, err) || !settle_managed_save(guest, flags, err) || !settle_nvram(guest, flags, err) ||
-        !store_remove(guest->qemu->configs, guest->name, err))
+    if (!settle_snapshots(guest, flags, err) || !settle_managed_save(guest, flags, err) ||
+        !settle_nvram(guest, flags, err) || !store_remove(guest->qemu->configs, guest->name, err))
         return false;
     guest->is_persistent = guest->is_autostart = guest->is_updated = false;
     guest_set_config(guest, NULL);
@@ -295,7 +306,8 @@ check_rename(Guest *guest, const char *new_name, GError **err)
     if (guest_is_running(guest))
         return fail(err, VIR_ERR_OPERATION_INVALID, "cannot rename active domain");
     if (guest->is_autostart)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "cannot rename a domain with autostart enabled");
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "cannot rename a domain with autostart enabled");
     if (!store_check_name(guest->qemu->configs, new_name, err))
         return false;
     if (!strcmp(guest->name, new_name))
@@ -319,7 +331,8 @@ set_name(Guest *guest, const char *new_name, Domain *take_config)
 }
 
 static bool
-qemu_domain_rename(Call *call, const RemoteDomainRenameArgs *args, RemoteDomainRenameRet *ret, GError **err)
+qemu_domain_rename(Call *call, const RemoteDomainRenameArgs *args, RemoteDomainRenameRet *ret,
+                   GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     g_autofree char *old_name = guest ? g_strdup(guest->name) : NULL;
@@ -339,7 +352,8 @@ qemu_domain_rename(Call *call, const RemoteDomainRenameArgs *args, RemoteDomainR
     config->name = g_strdup(new_name);
     set_name(guest, new_name, config);
     /* The new file first: a crash in between leaves the guest twice, never not at all. */
-    if (!guest_save_config(guest, err) || (snapshots_count(guest) && !snapshots_rename(guest, old_name, err)) ||
+    if (!guest_save_config(guest, err) ||
+        (snapshots_count(guest) && !snapshots_rename(guest, old_name, err)) ||
         !guest_publish(guest, err)) {
         store_remove(guest->qemu->configs, new_name, NULL);
         set_name(guest, old_name, g_steal_pointer(&before));

@@ -20,9 +20,10 @@
 static const struct {
     guint8 linux_code, number;
 } extended_keys[] = {
-    {96, 0x9c},  {97, 0x9d},  {98, 0xb5},  {99, 0x54},  {100, 0xb8}, {102, 0xc7}, {103, 0xc8}, {104, 0xc9}, {105, 0xcb},
-    {106, 0xcd}, {107, 0xcf}, {108, 0xd0}, {109, 0xd1}, {110, 0xd2}, {111, 0xd3}, {113, 0xa0}, {114, 0xae}, {115, 0xb0},
-    {116, 0xde}, {117, 0x59}, {119, 0xc6}, {121, 0x7e}, {124, 0x7d}, {125, 0xdb}, {126, 0xdc}, {127, 0xdd}, {142, 0xdf},
+    {96, 0x9c},  {97, 0x9d},  {98, 0xb5},  {99, 0x54},  {100, 0xb8}, {102, 0xc7}, {103, 0xc8},
+    {104, 0xc9}, {105, 0xcb}, {106, 0xcd}, {107, 0xcf}, {108, 0xd0}, {109, 0xd1}, {110, 0xd2},
+    {111, 0xd3}, {113, 0xa0}, {114, 0xae}, {115, 0xb0}, {116, 0xde}, {117, 0x59}, {119, 0xc6},
+    {121, 0x7e}, {124, 0x7d}, {125, 0xdb}, {126, 0xdc}, {127, 0xdd}, {142, 0xdf},
 };
 
 static bool
@@ -34,7 +35,8 @@ key_number(guint codeset, guint code, guint *number, GError **err)
     if (codeset == VIR_KEYCODE_SET_QNUM && code <= 0xff)
         return true;
     if (codeset != VIR_KEYCODE_SET_LINUX)
-        return fail(err, VIR_ERR_ARGUMENT_UNSUPPORTED, "cannot translate keycode %u of codeset %u", code, codeset);
+        return fail(err, VIR_ERR_ARGUMENT_UNSUPPORTED, "cannot translate keycode %u of codeset %u",
+                    code, codeset);
     if (code <= FIRST_BLOCK)
         return true;
     for (gsize i = 0; i < G_N_ELEMENTS(extended_keys); i++)
@@ -52,7 +54,8 @@ qemu_domain_send_key(Call *call, const RemoteDomainSendKeyArgs *args, GError **e
     g_autoptr(Json) keys = json_array();
     Json *options;
 
-    if (!guest || !qemu_check_flags(call, args->flags, 0, err) || !guest_require_running(guest, err))
+    if (!guest || !qemu_check_flags(call, args->flags, 0, err) ||
+        !guest_require_running(guest, err))
         return false;
     for (guint32 i = 0; i < args->keycodes.count; i++) {
         guint number;
@@ -72,7 +75,8 @@ qemu_domain_inject_nmi(Call *call, const RemoteDomainInjectNmiArgs *args, GError
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
 
-    return guest && qemu_check_flags(call, args->flags, 0, err) && guest_require_running(guest, err) &&
+    return guest && qemu_check_flags(call, args->flags, 0, err) &&
+           guest_require_running(guest, err) &&
            qmp_run(guest->emulator->qmp, "inject-nmi", NULL, err);
 }
 
@@ -102,7 +106,8 @@ on_picture_sent(void *data, bool is_aborted, GError **err)
 }
 
 static bool
-qemu_domain_screenshot(Call *call, const RemoteDomainScreenshotArgs *args, RemoteDomainScreenshotRet *ret, GError **err)
+qemu_domain_screenshot(Call *call, const RemoteDomainScreenshotArgs *args,
+                       RemoteDomainScreenshotRet *ret, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     g_autofree char *path = NULL;
@@ -111,14 +116,17 @@ qemu_domain_screenshot(Call *call, const RemoteDomainScreenshotArgs *args, Remot
     guint head = 0;
     Json *options;
 
-    if (!guest || !qemu_check_flags(call, args->flags, 0, err) || !guest_require_running(guest, err))
+    if (!guest || !qemu_check_flags(call, args->flags, 0, err) ||
+        !guest_require_running(guest, err))
         return false;
     if (guest_live(guest)->n_videos == 0)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "domain has no video device: there is no screen");
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "domain has no video device: there is no screen");
     if (!find_screen(guest_live(guest), args->screen, &video, &head, err))
         return false;
     /* The emulator writes where it may, and the file loses its name at once. */
-    path = g_strdup_printf("%s/screen-%" G_GINT64_FORMAT ".png", guest->emulator->lib_dir, clock_monotonic_us());
+    path = g_strdup_printf("%s/screen-%" G_GINT64_FORMAT ".png", guest->emulator->lib_dir,
+                           clock_monotonic_us());
     options = json_pack("{s:s s:s}", "filename", path, "format", "png");
     if (args->screen) {
         json_object_set_new(options, "device", json_string(video->info.alias_name));
@@ -137,7 +145,8 @@ qemu_domain_screenshot(Call *call, const RemoteDomainScreenshotArgs *args, Remot
 }
 
 static bool
-qemu_domain_monitor_command(Call *call, const QemuDomainMonitorCommandArgs *args, QemuDomainMonitorCommandRet *ret, GError **err)
+qemu_domain_monitor_command(Call *call, const QemuDomainMonitorCommandArgs *args,
+                            QemuDomainMonitorCommandRet *ret, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
 

@@ -16,7 +16,8 @@ cpu_model_has_own_name(const CpuModelType *cpu)
 {
     const char *dash = cpu->name ? strrchr(cpu->name, '-') : NULL;
 
-    if (!cpu->name || !strcmp(cpu->name, "host") || !strcmp(cpu->name, "max") || !strcmp(cpu->name, "base"))
+    if (!cpu->name || !strcmp(cpu->name, "host") || !strcmp(cpu->name, "max") ||
+        !strcmp(cpu->name, "base"))
         return false;
     return !(dash && dash[1] == 'v' && g_ascii_isdigit(dash[2]));
 }
@@ -118,11 +119,14 @@ fill_cpus(DomainCapabilities *caps, const EmulatorInfo *info, bool is_kvm)
     caps->cpu_modes = g_new0(CapsCpuMode *, 4);
     caps->cpu_modes[0] = make_mode(CPU_MODE_HOST_PASSTHROUGH, has_host);
     if (has_host)
-        append_enum(&caps->cpu_modes[0]->enums, &caps->cpu_modes[0]->n_enums, "hostPassthroughMigratable", switches);
+        append_enum(&caps->cpu_modes[0]->enums, &caps->cpu_modes[0]->n_enums,
+                    "hostPassthroughMigratable", switches);
     caps->cpu_modes[1] = make_mode(CPU_MODE_MAXIMUM, has_maximum);
     if (has_maximum)
-        append_enum(&caps->cpu_modes[1]->enums, &caps->cpu_modes[1]->n_enums, "maximumMigratable", switches);
-    caps->cpu_modes[2] = make_mode(CPU_MODE_HOST_MODEL, is_kvm ? info->kvm_host_model && has_host : info->host_model != NULL);
+        append_enum(&caps->cpu_modes[1]->enums, &caps->cpu_modes[1]->n_enums, "maximumMigratable",
+                    switches);
+    caps->cpu_modes[2] = make_mode(CPU_MODE_HOST_MODEL, is_kvm ? info->kvm_host_model && has_host
+                                                               : info->host_model != NULL);
     caps->cpu_modes[3] = make_mode(CPU_MODE_CUSTOM, true);
     caps->n_cpu_modes = 4;
     fill_custom_models(caps->cpu_modes[3], is_kvm ? info->kvm_cpus : info->cpus);
@@ -132,15 +136,23 @@ static void
 fill_displays(DomainCapabilities *caps, const EmulatorInfo *info)
 {
     static const char *const video_types[][2] = {
-        {"vga", "VGA"},          {"cirrus", "cirrus-vga"}, {"vmvga", "vmware-svga"}, {"qxl", "qxl"},
-        {"virtio", "virtio-vga"}, {"none", NULL},          {"bochs", "bochs-display"}, {"ramfb", "ramfb"}, {NULL, NULL},
+        {"vga", "VGA"},
+        {"cirrus", "cirrus-vga"},
+        {"vmvga", "vmware-svga"},
+        {"qxl", "qxl"},
+        {"virtio", "virtio-vga"},
+        {"none", NULL},
+        {"bochs", "bochs-display"},
+        {"ramfb", "ramfb"},
+        {NULL, NULL},
     };
     g_autofree const char **videos = filter_words(info, video_types);
 
     caps->graphics = make_device(true);
     append_enum(&caps->graphics->enums, &caps->graphics->n_enums, "type", WORDS("vnc"));
     caps->video = make_device(true);
-    append_enum(&caps->video->enums, &caps->video->n_enums, "modelType", (const char *const *)videos);
+    append_enum(&caps->video->enums, &caps->video->n_enums, "modelType",
+                (const char *const *)videos);
 }
 
 static void
@@ -149,15 +161,18 @@ fill_devices(DomainCapabilities *caps, const EmulatorInfo *info, bool is_q35)
     const char *const *models = WORDS("virtio", "virtio-transitional", "virtio-non-transitional");
 
     caps->disk = make_device(true);
-    append_enum(&caps->disk->enums, &caps->disk->n_enums, "diskDevice", WORDS("disk", "cdrom", "floppy", "lun"));
+    append_enum(&caps->disk->enums, &caps->disk->n_enums, "diskDevice",
+                WORDS("disk", "cdrom", "floppy", "lun"));
     append_enum(&caps->disk->enums, &caps->disk->n_enums, "bus",
-                is_q35 ? WORDS("fdc", "scsi", "virtio", "usb", "sata") : WORDS("ide", "fdc", "scsi", "virtio", "usb", "sata"));
+                is_q35 ? WORDS("fdc", "scsi", "virtio", "usb", "sata")
+                       : WORDS("ide", "fdc", "scsi", "virtio", "usb", "sata"));
     append_enum(&caps->disk->enums, &caps->disk->n_enums, "model", models);
     fill_displays(caps, info);
     caps->hostdev = make_device(false);
     caps->rng = make_device(emulator_info_has_type(info, "virtio-rng-pci"));
     append_enum(&caps->rng->enums, &caps->rng->n_enums, "model", models);
-    append_enum(&caps->rng->enums, &caps->rng->n_enums, "backendModel", WORDS("random", "egd", "builtin"));
+    append_enum(&caps->rng->enums, &caps->rng->n_enums, "backendModel",
+                WORDS("random", "egd", "builtin"));
     caps->filesystem = make_device(false);
     caps->tpm = make_device(false);
     caps->redirdev = make_device(false);
@@ -189,7 +204,8 @@ find_emulator(QemuDriver *qemu, const char *path, const char *arch, GError **err
         return fail_null(err, VIR_ERR_INVALID_ARG, "unknown architecture: %s", arch);
     info = capabilities_emulator(qemu, path, err);
     if (info && arch && strcmp(info->arch, arch) != 0)
-        return fail_null(err, VIR_ERR_INVALID_ARG, "architecture from emulator '%s' doesn't match given architecture '%s'",
+        return fail_null(err, VIR_ERR_INVALID_ARG,
+                         "architecture from emulator '%s' doesn't match given architecture '%s'",
                          info->arch, arch);
     return g_steal_pointer(&info);
 }
@@ -202,12 +218,13 @@ settle_type(const EmulatorInfo *info, const char *word, VirtType *type, GError *
         return fail(err, VIR_ERR_INVALID_ARG, "unknown virttype: %s", word);
     if (*type == VIRT_TYPE_KVM ? info->runs_kvm : *type == VIRT_TYPE_QEMU && info->has_tcg)
         return true;
-    return fail(err, VIR_ERR_INVALID_ARG, "Emulator '%s' does not support virt type '%s'", info->path, virt_type_to_string(*type));
+    return fail(err, VIR_ERR_INVALID_ARG, "Emulator '%s' does not support virt type '%s'",
+                info->path, virt_type_to_string(*type));
 }
 
 char *
-domain_caps_format(QemuDriver *qemu, const char *emulator, const char *arch, const char *machine, const char *virt_type,
-                   GError **err)
+domain_caps_format(QemuDriver *qemu, const char *emulator, const char *arch, const char *machine,
+                   const char *virt_type, GError **err)
 {
     g_autoptr(DomainCapabilities) caps = domain_capabilities_new();
     g_autoptr(EmulatorInfo) info = NULL;
@@ -221,7 +238,8 @@ domain_caps_format(QemuDriver *qemu, const char *emulator, const char *arch, con
         return NULL;
     found = emulator_info_machine(info, machine);
     if (!found)
-        return fail_null(err, VIR_ERR_INVALID_ARG, "the machine '%s' is not supported by emulator '%s'", machine, info->path);
+        return fail_null(err, VIR_ERR_INVALID_ARG,
+                         "the machine '%s' is not supported by emulator '%s'", machine, info->path);
     caps->path = g_strdup(info->path);
     caps->domain = g_strdup(virt_type_to_string(type));
     caps->machine = g_strdup(found->name);
@@ -232,7 +250,8 @@ domain_caps_format(QemuDriver *qemu, const char *emulator, const char *arch, con
     fill_os(&caps->os);
     fill_cpus(caps, info, type == VIRT_TYPE_KVM);
     caps->memory_backing = make_device(true);
-    append_enum(&caps->memory_backing->enums, &caps->memory_backing->n_enums, "sourceType", WORDS("anonymous", "memfd"));
+    append_enum(&caps->memory_backing->enums, &caps->memory_backing->n_enums, "sourceType",
+                WORDS("anonymous", "memfd"));
     fill_devices(caps, info, g_str_has_prefix(found->name, "pc-q35"));
     fill_features(caps);
     return domain_capabilities_format(caps, 0);

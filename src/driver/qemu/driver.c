@@ -30,7 +30,8 @@ qemu_check_flags(const Call *call, guint flags, guint allowed, GError **err)
 {
     if (!(flags & ~allowed))
         return true;
-    return fail(err, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s", flags & ~allowed, call->proc->name);
+    return fail(err, VIR_ERR_INVALID_ARG, "unsupported flags (0x%x) in function %s",
+                flags & ~allowed, call->proc->name);
 }
 
 int
@@ -82,8 +83,10 @@ name_folders(QemuDriver *qemu)
 static bool
 make_folders(QemuDriver *qemu, GError **err)
 {
-    const char *const folders[] = {qemu->config_dir,   qemu->state_dir,   qemu->lib_dir,   qemu->cache_dir, qemu->log_dir,
-                                   qemu->save_dir,     qemu->snapshot_dir, qemu->journal_dir, qemu->nvram_dir, qemu->channel_dir};
+    const char *const folders[] = {qemu->config_dir,   qemu->state_dir,   qemu->lib_dir,
+                                   qemu->cache_dir,    qemu->log_dir,     qemu->save_dir,
+                                   qemu->snapshot_dir, qemu->journal_dir, qemu->nvram_dir,
+                                   qemu->channel_dir};
 
     for (gsize i = 0; i < G_N_ELEMENTS(folders); i++)
         if (!dir_make(folders[i], 0755, err))
@@ -150,8 +153,8 @@ qemu_start(Driver *driver, const DriverHost *host, GError **err)
         return false;
     qemu->guests = registry_new("domain");
     qemu->vnc_ports = port_pool_new("VNC", qemu->config->vnc_port_min, qemu->config->vnc_port_max);
-    qemu->websocket_ports =
-        port_pool_new("VNC websocket", qemu->config->websocket_port_min, qemu->config->websocket_port_max);
+    qemu->websocket_ports = port_pool_new("VNC websocket", qemu->config->websocket_port_min,
+                                          qemu->config->websocket_port_max);
     qemu->capabilities = capabilities_new(qemu);
     driver->state = qemu;
     if (!qemu_load(qemu, err)) {
@@ -202,7 +205,8 @@ qemu_probe_uri(Driver *driver, const char *uri, GError **err)
     if (!strcmp(path, is_system ? "/system" : "/session"))
         return true;
     if (!strcmp(path, "/session") && is_system)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "unexpected QEMU URI path '%s', try qemu:///system", path);
+        return fail(err, VIR_ERR_INTERNAL_ERROR,
+                    "unexpected QEMU URI path '%s', try qemu:///system", path);
     return fail(err, VIR_ERR_INTERNAL_ERROR, "unexpected QEMU URI path '%s', try qemu:///%s", path,
                 is_system ? "system" : "session");
 }
@@ -248,7 +252,8 @@ qemu_find_settling(Driver *driver, ApiObjectKind kind, const guchar uuid[16])
     QemuDriver *qemu = driver->state;
     g_autoptr(View) view = registry_lookup_uuid(qemu->guests, uuid);
 
-    return view && ((GuestView *)view)->is_settling ? strand_ref(((GuestView *)view)->guest->strand) : NULL;
+    return view && ((GuestView *)view)->is_settling ? strand_ref(((GuestView *)view)->guest->strand)
+                                                    : NULL;
 }
 
 static const char *const schemes[] = {"qemu", NULL};

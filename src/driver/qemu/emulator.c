@@ -28,7 +28,13 @@
 #include "seam/stub.h"
 #include "seam/unix.h"
 
-enum { GREETING_TIMEOUT_MS = 30000, MASTER_KEY_BYTES = 32, SHORT_NAME_CHARS = 20, LOG_TAIL_BYTES = 4096, MONITOR_BACKLOG = 16 };
+enum {
+    GREETING_TIMEOUT_MS = 30000,
+    MASTER_KEY_BYTES = 32,
+    SHORT_NAME_CHARS = 20,
+    LOG_TAIL_BYTES = 4096,
+    MONITOR_BACKLOG = 16
+};
 
 /* What exists between spawn and run. */
 typedef struct {
@@ -141,8 +147,10 @@ emulator_log_line(const Guest *guest, const char *fmt, ...)
 static char *
 folder_name(int id, const char *name)
 {
-    g_autofree char *short_name = g_utf8_validate(name, -1, NULL) ? g_utf8_substring(name, 0, MIN(g_utf8_strlen(name, -1), SHORT_NAME_CHARS))
-                                                                  : g_strndup(name, SHORT_NAME_CHARS);
+    g_autofree char *short_name =
+        g_utf8_validate(name, -1, NULL)
+            ? g_utf8_substring(name, 0, MIN(g_utf8_strlen(name, -1), SHORT_NAME_CHARS))
+            : g_strndup(name, SHORT_NAME_CHARS);
 
     return g_strdup_printf("domain-%d-%s", id, short_name);
 }
@@ -210,9 +218,10 @@ log_start(Guest *guest, const Emulator *emulator, const CommandLine *line, int l
     struct utsname uts;
 
     uname(&uts);
-    text = g_strdup_printf("%s: starting up libvirt version: %s, package: Manifold, qemu version: %s%s, kernel: %s, hostname: %s\n%s\n",
-                           now, API_VERSION, line->info->version_text, line->info->package, uts.release,
-                           uts.nodename, words);
+    text = g_strdup_printf("%s: starting up libvirt version: %s, package: Manifold, qemu version: "
+                           "%s%s, kernel: %s, hostname: %s\n%s\n",
+                           now, API_VERSION, line->info->version_text, line->info->package,
+                           uts.release, uts.nodename, words);
     if (!fd_write_all(log_fd, text, strlen(text)))
         log_warning(LOG_QEMU, "%s: its log cannot be written: %s", guest->name, g_strerror(errno));
 }
@@ -228,13 +237,15 @@ prepare_places(Guest *guest, Emulator *emulator, CommandLine *line, GError **err
     emulator->monitor_path = g_build_filename(emulator->lib_dir, "monitor.sock", NULL);
     remove_tree(emulator->lib_dir);
     remove_tree(emulator->channel_dir);
-    if (!make_folder(qemu, emulator->lib_dir, err) || !make_folder(qemu, emulator->channel_dir, err) ||
+    if (!make_folder(qemu, emulator->lib_dir, err) ||
+        !make_folder(qemu, emulator->channel_dir, err) ||
         !write_master_key(qemu, emulator->lib_dir, err))
         return false;
     line->lib_dir = emulator->lib_dir;
     line->channel_dir = emulator->channel_dir;
     line->monitor_path = emulator->monitor_path;
-    line->monitor_fd = line_keep_fd(line, unix_listen(emulator->monitor_path, 0700, MONITOR_BACKLOG, err));
+    line->monitor_fd =
+        line_keep_fd(line, unix_listen(emulator->monitor_path, 0700, MONITOR_BACKLOG, err));
     return line->monitor_fd >= 0;
 }
 
@@ -271,7 +282,8 @@ emulator_spawn(Guest *guest, const Domain *machine, EmulatorFlags flags, GError 
     launch->line = command_line_new(guest->qemu, info, machine);
     launch->line->is_incoming = flags & EMULATOR_INCOMING;
     launch->line->is_staged = flags & EMULATOR_STAGED;
-    ok = prepare_places(guest, emulator, launch->line, err) && command_line_build(launch->line, err);
+    ok =
+        prepare_places(guest, emulator, launch->line, err) && command_line_build(launch->line, err);
     if (ok) {
         log_start(guest, emulator, launch->line, log_fd);
         launch->log_start = lseek(log_fd, 0, SEEK_END);
@@ -324,9 +336,14 @@ attach_monitor(Emulator *emulator, int take_fd, GError **err)
     const DriverHost *host = guest->qemu->host;
 
     emulator->qmp = qmp_new(take_fd,
-                            &(QmpConfig){.name = emulator->guest_name, .loop = host->loop, .pool = host->pool,
-                                         .strand = guest->strand, .on_event = on_event, .on_closed = on_closed,
-                                         .opaque = emulator_ref(emulator), .free_opaque = release_emulator},
+                            &(QmpConfig){.name = emulator->guest_name,
+                                         .loop = host->loop,
+                                         .pool = host->pool,
+                                         .strand = guest->strand,
+                                         .on_event = on_event,
+                                         .on_closed = on_closed,
+                                         .opaque = emulator_ref(emulator),
+                                         .free_opaque = release_emulator},
                             err);
     if (!emulator->qmp)
         emulator_unref(emulator);
@@ -344,7 +361,8 @@ emulator_run(Emulator *emulator, GError **err)
     /* From here on the emulator alone listens: if it ends, the connection breaks. */
     g_ptr_array_set_size(emulator->staged_paths, 0);
     for (guint i = 0; i < launch->line->staged_paths->len; i++)
-        g_ptr_array_add(emulator->staged_paths, g_strdup(g_ptr_array_index(launch->line->staged_paths, i)));
+        g_ptr_array_add(emulator->staged_paths,
+                        g_strdup(g_ptr_array_index(launch->line->staged_paths, i)));
     g_array_set_size(launch->line->keep_fds, 0);
     emulator->pidfd = stub_steal_pidfd(launch->stub);
     if (ok && (!attach_monitor(emulator, fd_steal(&fd), &why) ||
@@ -353,10 +371,12 @@ emulator_run(Emulator *emulator, GError **err)
 
         emulator_kill(emulator);
         last_words = read_last_words(emulator, launch->log_start);
-        ok = error_is(why, VIR_ERR_OPERATION_TIMEOUT)
-                 ? fail(err, VIR_ERR_OPERATION_TIMEOUT, "the emulator did not greet within %d s: %s",
-                        GREETING_TIMEOUT_MS / 1000, last_words)
-                 : fail(err, VIR_ERR_INTERNAL_ERROR, "process exited while connecting to monitor: %s", last_words);
+        ok =
+            error_is(why, VIR_ERR_OPERATION_TIMEOUT)
+                ? fail(err, VIR_ERR_OPERATION_TIMEOUT, "the emulator did not greet within %d s: %s",
+                       GREETING_TIMEOUT_MS / 1000, last_words)
+                : fail(err, VIR_ERR_INTERNAL_ERROR,
+                       "process exited while connecting to monitor: %s", last_words);
     }
     launch_free(g_steal_pointer(&emulator->launch));
     if (!ok) {
@@ -380,8 +400,8 @@ closed_socket(void)
 }
 
 Emulator *
-emulator_adopt(Guest *guest, const Domain *machine, const ProcessId *process, const char *monitor_path,
-               const char *lib_dir, const char *channel_dir, GError **err)
+emulator_adopt(Guest *guest, const Domain *machine, const ProcessId *process,
+               const char *monitor_path, const char *lib_dir, const char *channel_dir, GError **err)
 {
     g_autoptr(Emulator) emulator = emulator_new(guest, machine->id);
     g_autoptr(QmpBatch) hello = qmp_batch_new();
@@ -444,8 +464,8 @@ void
 emulator_kill(Emulator *emulator)
 {
     if (!emulator_terminate(emulator, 0))
-        log_error(LOG_QEMU, "%s: emulator %d does not end, not even by SIGKILL", emulator->guest_name,
-                  (int)emulator->process.pid);
+        log_error(LOG_QEMU, "%s: emulator %d does not end, not even by SIGKILL",
+                  emulator->guest_name, (int)emulator->process.pid);
 }
 
 void
@@ -532,10 +552,11 @@ start_watch(void *data)
     Emulator *emulator = data;
     g_autoptr(GError) err = NULL;
 
-    emulator->exit_watch = loop_watch_fd(emulator->guest->qemu->host->loop, emulator->pidfd, EPOLLIN, on_pidfd, emulator,
-                                         release_emulator, &err);
+    emulator->exit_watch = loop_watch_fd(emulator->guest->qemu->host->loop, emulator->pidfd,
+                                         EPOLLIN, on_pidfd, emulator, release_emulator, &err);
     if (!emulator->exit_watch) {
-        log_error(LOG_QEMU, "%s: its end will not be noticed: %s", emulator->guest_name, err->message);
+        log_error(LOG_QEMU, "%s: its end will not be noticed: %s", emulator->guest_name,
+                  err->message);
         emulator_unref(emulator);
     }
 }

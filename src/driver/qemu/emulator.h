@@ -20,12 +20,13 @@
 #include "seam/qmp.h"
 
 typedef enum {
-    EMULATOR_INCOMING = 1 << 0,     /* -incoming defer: the state will be loaded through the monitor */
-    EMULATOR_STAGED = 1 << 1,       /* beside another one of the same guest: see emulator_take_places */
+    EMULATOR_INCOMING = 1 << 0, /* -incoming defer: the state will be loaded through the monitor */
+    EMULATOR_STAGED = 1 << 1,   /* beside another one of the same guest: see emulator_take_places */
 } EmulatorFlags;
 
 /* @event NULL: the monitor has closed. */
-typedef void (*EmulatorEventFn)(Emulator *emulator, const char *event, const Json *data, gpointer opaque);
+typedef void (*EmulatorEventFn)(Emulator *emulator, const char *event, const Json *data,
+                                gpointer opaque);
 
 /* The last answers to questions of bulk statistics. */
 typedef enum {
@@ -40,7 +41,7 @@ struct Emulator {
     gatomicrefcount refs;
     Guest *guest; /* a reference until emulator_forget */
     char *guest_name;
-    int id;       /* the domain's */
+    int id; /* the domain's */
     EmulatorFlags flags;
     ProcessId process;
     int pidfd;
@@ -53,7 +54,7 @@ struct Emulator {
     GArray *listeners;
     gpointer launch;         /* emulator.c's own, until emulator_run */
     GPtrArray *staged_paths; /* pairs: where a socket was bound, where it shall be */
-    bool is_adopted; /* after a restart of the daemon: not our child */
+    bool is_adopted;         /* after a restart of the daemon: not our child */
     bool has_exited, monitor_is_closed;
 
     /* Loop's thread only. */
@@ -84,8 +85,9 @@ void emulator_watch(Emulator *emulator);
  * gone it gets both. */
 bool emulator_take_places(Emulator *emulator, const Domain *live, GError **err);
 /* Attach to the process that a status file names; it may be anyone's child. */
-Emulator *emulator_adopt(Guest *guest, const Domain *machine, const ProcessId *process, const char *monitor_path,
-                         const char *lib_dir, const char *channel_dir, GError **err);
+Emulator *emulator_adopt(Guest *guest, const Domain *machine, const ProcessId *process,
+                         const char *monitor_path, const char *lib_dir, const char *channel_dir,
+                         GError **err);
 
 /* SIGKILL now; returns when it is gone. */
 void emulator_kill(Emulator *emulator);

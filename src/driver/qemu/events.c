@@ -41,7 +41,8 @@ is_wanted(const Guest *guest, int id)
 static void
 emit(Guest *guest, int id, void *take_message)
 {
-    events_emit(guest->qemu->driver->events, API_EVENT_CLASS_DOMAIN, id, guest->uuid, NULL, take_message);
+    events_emit(guest->qemu->driver->events, API_EVENT_CLASS_DOMAIN, id, guest->uuid, NULL,
+                take_message);
 }
 
 void
@@ -127,7 +128,8 @@ guest_emit_agent(Guest *guest, int state, int reason)
 static bool
 is_agent(const Channel *channel)
 {
-    return channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO && !g_strcmp0(channel->target.name, "org.qemu.guest_agent.0");
+    return channel->target.type == CHANNEL_TARGET_TYPE_VIRTIO &&
+           !g_strcmp0(channel->target.name, "org.qemu.guest_agent.0");
 }
 
 void
@@ -184,7 +186,7 @@ static void
 on_shutdown(Guest *guest, const Json *data)
 {
     const Json *by_guest = json_object_get(data, "guest");
-    int detail = !by_guest              ? VIR_DOMAIN_EVENT_SHUTDOWN_FINISHED
+    int detail = !by_guest                ? VIR_DOMAIN_EVENT_SHUTDOWN_FINISHED
                  : json_is_true(by_guest) ? VIR_DOMAIN_EVENT_SHUTDOWN_GUEST
                                           : VIR_DOMAIN_EVENT_SHUTDOWN_HOST;
 
@@ -220,7 +222,8 @@ on_rtc_change(Guest *guest, const Json *data)
 static void
 on_watchdog(Guest *guest, const Json *data)
 {
-    static const char *const words[] = {"none", "pause", "reset", "poweroff", "shutdown", "debug", "inject-nmi"};
+    static const char *const words[] = {"none",     "pause", "reset",     "poweroff",
+                                        "shutdown", "debug", "inject-nmi"};
     const char *action = text_of(data, "action");
     RemoteDomainEventCallbackWatchdogMsg *message = g_new0(RemoteDomainEventCallbackWatchdogMsg, 1);
 
@@ -241,7 +244,8 @@ find_disk(const Domain *live, const char *device, const char *node)
         const Disk *disk = live->disks[i];
         g_autofree char *format = node_format_name(disk->source.index);
 
-        if ((node && !strcmp(node, format)) || (device && *device && disk->info.alias_name && strstr(device, disk->info.alias_name)))
+        if ((node && !strcmp(node, format)) ||
+            (device && *device && disk->info.alias_name && strstr(device, disk->info.alias_name)))
             return disk;
     }
     return NULL;
@@ -250,7 +254,8 @@ find_disk(const Domain *live, const char *device, const char *node)
 static void
 on_io_error(Guest *guest, const Json *data)
 {
-    const Disk *disk = find_disk(guest_live(guest), text_of(data, "device"), text_of(data, "node-name"));
+    const Disk *disk =
+        find_disk(guest_live(guest), text_of(data, "device"), text_of(data, "node-name"));
     const char *word = text_of(data, "action");
     const char *path = disk ? disk_source_path(disk->type, &disk->source) : NULL;
     const char *alias = disk && disk->info.alias_name ? disk->info.alias_name : "";
@@ -258,7 +263,8 @@ on_io_error(Guest *guest, const Json *data)
                  : !g_strcmp0(word, "report") ? VIR_DOMAIN_EVENT_IO_ERROR_REPORT
                                               : VIR_DOMAIN_EVENT_IO_ERROR_NONE;
     RemoteDomainEventCallbackIoErrorMsg *message = g_new0(RemoteDomainEventCallbackIoErrorMsg, 1);
-    RemoteDomainEventCallbackIoErrorReasonMsg *with_reason = g_new0(RemoteDomainEventCallbackIoErrorReasonMsg, 1);
+    RemoteDomainEventCallbackIoErrorReasonMsg *with_reason =
+        g_new0(RemoteDomainEventCallbackIoErrorReasonMsg, 1);
 
     if (action == VIR_DOMAIN_EVENT_IO_ERROR_PAUSE)
         guest->pause_reason = VIR_DOMAIN_PAUSED_IOERROR;
@@ -272,7 +278,8 @@ on_io_error(Guest *guest, const Json *data)
     with_reason->msg.srcPath = g_strdup(path ? path : "");
     with_reason->msg.devAlias = g_strdup(alias);
     with_reason->msg.action = action;
-    with_reason->msg.reason = g_strdup(json_is_true(json_object_get(data, "nospace")) ? "enospc" : "");
+    with_reason->msg.reason =
+        g_strdup(json_is_true(json_object_get(data, "nospace")) ? "enospc" : "");
     emit(guest, VIR_DOMAIN_EVENT_ID_IO_ERROR, message);
     emit(guest, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, with_reason);
 }
@@ -294,7 +301,8 @@ on_tray(Guest *guest, const Json *data)
         message = g_new0(RemoteDomainEventCallbackTrayChangeMsg, 1);
         guest_fill_wire(guest, &message->msg.dom);
         message->msg.devAlias = g_strdup(disk->info.alias_name);
-        message->msg.reason = is_open ? VIR_DOMAIN_EVENT_TRAY_CHANGE_OPEN : VIR_DOMAIN_EVENT_TRAY_CHANGE_CLOSE;
+        message->msg.reason =
+            is_open ? VIR_DOMAIN_EVENT_TRAY_CHANGE_OPEN : VIR_DOMAIN_EVENT_TRAY_CHANGE_CLOSE;
         emit(guest, VIR_DOMAIN_EVENT_ID_TRAY_CHANGE, message);
         guest_set_live(guest, g_steal_pointer(&live));
         guest_changed(guest);
@@ -307,7 +315,8 @@ on_balloon(Guest *guest, const Json *data)
 {
     guint64 actual_kib = (guint64)json_integer_value(json_object_get(data, "actual")) / 1024;
     Domain *live = domain_copy(guest_live(guest));
-    RemoteDomainEventCallbackBalloonChangeMsg *message = g_new0(RemoteDomainEventCallbackBalloonChangeMsg, 1);
+    RemoteDomainEventCallbackBalloonChangeMsg *message =
+        g_new0(RemoteDomainEventCallbackBalloonChangeMsg, 1);
 
     live->current_memory = actual_kib;
     live->has_current_memory = true;
@@ -332,7 +341,8 @@ on_panicked(Guest *guest, const Json *data)
 static void
 on_suspend(Guest *guest, const Json *data)
 {
-    RemoteDomainEventCallbackPmsuspendMsg *message = g_new0(RemoteDomainEventCallbackPmsuspendMsg, 1);
+    RemoteDomainEventCallbackPmsuspendMsg *message =
+        g_new0(RemoteDomainEventCallbackPmsuspendMsg, 1);
 
     guest_set_state(guest, VIR_DOMAIN_PMSUSPENDED, VIR_DOMAIN_PMSUSPENDED_UNKNOWN);
     guest_changed(guest);
@@ -373,8 +383,9 @@ on_port_change(Guest *guest, const Json *data)
         guest_set_live(guest, g_steal_pointer(&live));
         guest_changed(guest);
         if (was_agent)
-            guest_emit_agent(guest, is_open ? VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
-                                            : VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_DISCONNECTED,
+            guest_emit_agent(guest,
+                             is_open ? VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
+                                     : VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_DISCONNECTED,
                              VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_CHANNEL);
         return;
     }

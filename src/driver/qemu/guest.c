@@ -161,7 +161,8 @@ guest_require_running(const Guest *guest, GError **err)
 bool
 guest_require_off(const Guest *guest, GError **err)
 {
-    return !guest_is_running(guest) || fail(err, VIR_ERR_OPERATION_INVALID, "domain is already running");
+    return !guest_is_running(guest) ||
+           fail(err, VIR_ERR_OPERATION_INVALID, "domain is already running");
 }
 
 bool
@@ -170,8 +171,8 @@ guest_require_idle(Guest *guest, GError **err)
     snapshots_retry_job(guest);
     if (!guest->job)
         return true;
-    return fail(err, VIR_ERR_OPERATION_INVALID, "domain '%s' is busy: job '%s' is at its step '%s'", guest->name,
-                job_kind_name(guest->job), job_step_name(guest->job));
+    return fail(err, VIR_ERR_OPERATION_INVALID, "domain '%s' is busy: job '%s' is at its step '%s'",
+                guest->name, job_kind_name(guest->job), job_step_name(guest->job));
 }
 
 void
@@ -200,7 +201,8 @@ guest_view_new(Guest *guest)
 {
     GuestView *view = g_new0(GuestView, 1);
 
-    view_init(&view->view, guest_view_free, guest->uuid, guest->name, guest->emulator ? guest->emulator->id : -1);
+    view_init(&view->view, guest_view_free, guest->uuid, guest->name,
+              guest->emulator ? guest->emulator->id : -1);
     view->guest = guest_ref(guest);
     view->live = machine_ref(guest->live);
     view->config = machine_ref(guest->config);
@@ -267,7 +269,9 @@ char *
 guest_view_xml(GuestView *view, guint flags, GError **err)
 {
     const bool inactive = flags & (VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_MIGRATABLE);
-    const Machine *machine = inactive && view->config ? view->config : view->live ? view->live : view->config;
+    const Machine *machine = inactive && view->config ? view->config
+                             : view->live             ? view->live
+                                                      : view->config;
     const bool live_form = machine == view->live && !inactive;
     guint at = (live_form ? 2 : 0) + (flags & VIR_DOMAIN_XML_SECURE ? 1 : 0);
     ModelFormatFlags form = live_form ? 0 : MODEL_FORMAT_INACTIVE;
@@ -297,7 +301,8 @@ guest_view_of_call(const Call *call, const RemoteNonnullDomain *dom, GError **er
     if (view)
         return view;
     uuid_format(dom->uuid, uuid);
-    return fail_null(err, VIR_ERR_NO_DOMAIN, "no domain with matching uuid '%s' (%s)", uuid, dom->name);
+    return fail_null(err, VIR_ERR_NO_DOMAIN, "no domain with matching uuid '%s' (%s)", uuid,
+                     dom->name);
 }
 
 Guest *

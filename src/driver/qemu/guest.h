@@ -27,25 +27,26 @@ struct Guest {
 
     /* Only on the strand from here on. */
     char *name;
-    Machine *live;       /* of the running emulator; NULL when it is off */
-    Machine *config;     /* what the next start uses; NULL for a transient guest */
-    Emulator *emulator;  /* NULL when it is off */
-    int state, reason;   /* virDomainState and its reason */
-    bool is_persistent;  /* has a file in the store */
+    Machine *live;      /* of the running emulator; NULL when it is off */
+    Machine *config;    /* what the next start uses; NULL for a transient guest */
+    Emulator *emulator; /* NULL when it is off */
+    int state, reason;  /* virDomainState and its reason */
+    bool is_persistent; /* has a file in the store */
     bool is_autostart;
-    bool is_updated;     /* config differs from what runs */
+    bool is_updated; /* config differs from what runs */
     bool has_managed_save;
-    bool is_settling;    /* a job that a crash interrupted has yet to be looked at: reads wait, too */
-    bool is_gone;        /* no longer in the registry: the calls that still hold it fail */
+    bool is_settling; /* a job that a crash interrupted has yet to be looked at: reads wait, too */
+    bool is_gone;     /* no longer in the registry: the calls that still hold it fail */
     bool is_fake_reboot; /* the next shutdown of the guest is the first half of a reboot */
     bool has_shut_down;  /* the emulator has said SHUTDOWN */
     int pause_reason;    /* why the emulator is about to stop by itself (virDomainPausedReason) */
-    gint stop_reason;    /* atomic: virDomainShutoffReason of a stop under way, set by any thread; -1: none is */
-    guint last_node;     /* highest N used in libvirt-N-format; never goes back while it runs */
-    gint64 autodestroy;  /* not 0: a connection's close hook ends it */
-    GHashTable *taints;  /* words of the status file */
+    gint
+        stop_reason; /* atomic: virDomainShutoffReason of a stop under way, set by any thread; -1: none is */
+    guint last_node;         /* highest N used in libvirt-N-format; never goes back while it runs */
+    gint64 autodestroy;      /* not 0: a connection's close hook ends it */
+    GHashTable *taints;      /* words of the status file */
     SnapshotTree *snapshots; /* immutable, replaced as a whole; NULL: none yet (snapshot_tree.h) */
-    Job *job;            /* a long change under way; others that change the guest call guest_require_idle */
+    Job *job; /* a long change under way; others that change the guest call guest_require_idle */
 };
 
 /* What readers see. */
@@ -101,7 +102,8 @@ bool guest_publish_new(Guest *guest, GError **err);
 void guest_withdraw(Guest *guest);
 
 /* What flags AFFECT_LIVE, AFFECT_CONFIG or neither mean for this guest now; an error when it has no such side. */
-bool guest_settle_affect(const Guest *guest, guint flags, bool *is_live, bool *is_config, GError **err);
+bool guest_settle_affect(const Guest *guest, guint flags, bool *is_live, bool *is_config,
+                         GError **err);
 /* Replace the definition of the next start, on disk and for readers; nothing has changed when it fails. */
 bool guest_change_config(Guest *guest, Domain *take_config, GError **err);
 /* Write the definition of the next start; the status of the running emulator. Durable. */
@@ -141,7 +143,8 @@ void machine_release_ports(QemuDriver *qemu, const Domain *machine);
 /* Start from @guest's configuration up to the running (or, with VIR_DOMAIN_START_PAUSED, paused) guest. */
 bool guest_start(Guest *guest, guint flags, int state_reason, GError **err);
 /* The same from another definition (a transient guest's). */
-bool guest_start_from(Guest *guest, const Domain *config, guint flags, int state_reason, GError **err);
+bool guest_start_from(Guest *guest, const Domain *config, guint flags, int state_reason,
+                      GError **err);
 /* @take_emulator, which runs @take_live, is the guest's emulator from now on. The one before must have been killed. */
 void guest_install_emulator(Guest *guest, Emulator *take_emulator, Domain *take_live);
 /* The emulator has ended: clear up, write, say so. @reason is a virDomainShutoffReason. A transient guest goes. */

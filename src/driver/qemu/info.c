@@ -21,10 +21,12 @@ domain_of(const GuestView *view)
 }
 
 static bool
-qemu_domain_get_xml_desc(Call *call, const RemoteDomainGetXmlDescArgs *args, RemoteDomainGetXmlDescRet *ret, GError **err)
+qemu_domain_get_xml_desc(Call *call, const RemoteDomainGetXmlDescArgs *args,
+                         RemoteDomainGetXmlDescRet *ret, GError **err)
 {
     enum {
-        KNOWN = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_UPDATE_CPU | VIR_DOMAIN_XML_MIGRATABLE,
+        KNOWN = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_UPDATE_CPU |
+                VIR_DOMAIN_XML_MIGRATABLE,
     };
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -35,7 +37,8 @@ qemu_domain_get_xml_desc(Call *call, const RemoteDomainGetXmlDescArgs *args, Rem
 }
 
 static bool
-qemu_domain_get_info(Call *call, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoRet *ret, GError **err)
+qemu_domain_get_info(Call *call, const RemoteDomainGetInfoArgs *args, RemoteDomainGetInfoRet *ret,
+                     GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
     const Domain *dom = view ? domain_of(view) : NULL;
@@ -51,13 +54,15 @@ qemu_domain_get_info(Call *call, const RemoteDomainGetInfoArgs *args, RemoteDoma
     if (!view->emulator)
         ret->memory = dom->has_current_memory ? dom->current_memory : dom->memory.text;
     ret->nrVirtCpu = (guint16)domain_vcpus_current(dom);
-    if (view->emulator && process_read_usage(view->emulator->process.pid, 0, &user_ns, &system_ns, NULL, NULL))
+    if (view->emulator &&
+        process_read_usage(view->emulator->process.pid, 0, &user_ns, &system_ns, NULL, NULL))
         ret->cpuTime = user_ns + system_ns;
     return true;
 }
 
 static bool
-qemu_domain_get_state(Call *call, const RemoteDomainGetStateArgs *args, RemoteDomainGetStateRet *ret, GError **err)
+qemu_domain_get_state(Call *call, const RemoteDomainGetStateArgs *args,
+                      RemoteDomainGetStateRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -70,8 +75,8 @@ qemu_domain_get_state(Call *call, const RemoteDomainGetStateArgs *args, RemoteDo
 
 /* Occupied: a command has not been answered yet; for how long it has been silent. */
 static bool
-qemu_domain_get_control_info(Call *call, const RemoteDomainGetControlInfoArgs *args, RemoteDomainGetControlInfoRet *ret,
-                             GError **err)
+qemu_domain_get_control_info(Call *call, const RemoteDomainGetControlInfoArgs *args,
+                             RemoteDomainGetControlInfoRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -90,7 +95,8 @@ qemu_domain_get_control_info(Call *call, const RemoteDomainGetControlInfoArgs *a
 }
 
 static bool
-qemu_domain_get_max_memory(Call *call, const RemoteDomainGetMaxMemoryArgs *args, RemoteDomainGetMaxMemoryRet *ret, GError **err)
+qemu_domain_get_max_memory(Call *call, const RemoteDomainGetMaxMemoryArgs *args,
+                           RemoteDomainGetMaxMemoryRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -105,7 +111,8 @@ static const Domain *
 domain_for_flags(const GuestView *view, guint flags, GError **err)
 {
     if ((flags & VIR_DOMAIN_AFFECT_LIVE) && (flags & VIR_DOMAIN_AFFECT_CONFIG))
-        return fail_null(err, VIR_ERR_INVALID_ARG, "flags 'affect live' and 'affect config' are mutually exclusive");
+        return fail_null(err, VIR_ERR_INVALID_ARG,
+                         "flags 'affect live' and 'affect config' are mutually exclusive");
     if (flags & VIR_DOMAIN_AFFECT_LIVE && !view->live)
         return fail_not_running(err), NULL;
     if (flags & VIR_DOMAIN_AFFECT_CONFIG && !view->is_persistent)
@@ -114,13 +121,15 @@ domain_for_flags(const GuestView *view, guint flags, GError **err)
 }
 
 static bool
-qemu_domain_get_vcpus_flags(Call *call, const RemoteDomainGetVcpusFlagsArgs *args, RemoteDomainGetVcpusFlagsRet *ret, GError **err)
+qemu_domain_get_vcpus_flags(Call *call, const RemoteDomainGetVcpusFlagsArgs *args,
+                            RemoteDomainGetVcpusFlagsRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
     const Domain *dom;
 
     if (!view || !qemu_check_flags(call, args->flags,
-                                   VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG | VIR_DOMAIN_VCPU_MAXIMUM | VIR_DOMAIN_VCPU_GUEST,
+                                   VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG |
+                                       VIR_DOMAIN_VCPU_MAXIMUM | VIR_DOMAIN_VCPU_GUEST,
                                    err))
         return false;
     if (args->flags & VIR_DOMAIN_VCPU_GUEST)
@@ -128,12 +137,14 @@ qemu_domain_get_vcpus_flags(Call *call, const RemoteDomainGetVcpusFlagsArgs *arg
     dom = domain_for_flags(view, args->flags, err);
     if (!dom)
         return false;
-    ret->num = (int)(args->flags & VIR_DOMAIN_VCPU_MAXIMUM ? dom->vcpu.text : domain_vcpus_current(dom));
+    ret->num =
+        (int)(args->flags & VIR_DOMAIN_VCPU_MAXIMUM ? dom->vcpu.text : domain_vcpus_current(dom));
     return true;
 }
 
 static bool
-qemu_domain_get_max_vcpus(Call *call, const RemoteDomainGetMaxVcpusArgs *args, RemoteDomainGetMaxVcpusRet *ret, GError **err)
+qemu_domain_get_max_vcpus(Call *call, const RemoteDomainGetMaxVcpusArgs *args,
+                          RemoteDomainGetMaxVcpusRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -144,7 +155,8 @@ qemu_domain_get_max_vcpus(Call *call, const RemoteDomainGetMaxVcpusArgs *args, R
 }
 
 static bool
-qemu_domain_get_os_type(Call *call, const RemoteDomainGetOsTypeArgs *args, RemoteDomainGetOsTypeRet *ret, GError **err)
+qemu_domain_get_os_type(Call *call, const RemoteDomainGetOsTypeArgs *args,
+                        RemoteDomainGetOsTypeRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -154,15 +166,15 @@ qemu_domain_get_os_type(Call *call, const RemoteDomainGetOsTypeArgs *args, Remot
     return true;
 }
 
-#define ANSWER_CLAIM(Name, name, field, claim)                                                              \
-    static bool qemu_domain_##name(Call *call, const RemoteDomain##Name##Args *args, RemoteDomain##Name##Ret *ret, \
-                                   GError **err)                                                            \
-    {                                                                                                       \
-        g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);                              \
-                                                                                                            \
-        if (view)                                                                                           \
-            ret->field = claim;                                                                             \
-        return view != NULL;                                                                                \
+#define ANSWER_CLAIM(Name, name, field, claim)                                       \
+    static bool qemu_domain_##name(Call *call, const RemoteDomain##Name##Args *args, \
+                                   RemoteDomain##Name##Ret *ret, GError **err)       \
+    {                                                                                \
+        g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);       \
+                                                                                     \
+        if (view)                                                                    \
+            ret->field = claim;                                                      \
+        return view != NULL;                                                         \
     }
 
 ANSWER_CLAIM(IsActive, is_active, active, view->emulator != NULL)
@@ -172,7 +184,8 @@ ANSWER_CLAIM(GetAutostart, get_autostart, autostart, view->is_autostart)
 ANSWER_CLAIM(HasManagedSaveImage, has_managed_save_image, result, view->has_managed_save)
 
 static bool
-qemu_domain_get_job_info(Call *call, const RemoteDomainGetJobInfoArgs *args, RemoteDomainGetJobInfoRet *ret, GError **err)
+qemu_domain_get_job_info(Call *call, const RemoteDomainGetJobInfoArgs *args,
+                         RemoteDomainGetJobInfoRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -180,19 +193,25 @@ qemu_domain_get_job_info(Call *call, const RemoteDomainGetJobInfoArgs *args, Rem
 }
 
 static bool
-qemu_domain_get_job_stats(Call *call, const RemoteDomainGetJobStatsArgs *args, RemoteDomainGetJobStatsRet *ret, GError **err)
+qemu_domain_get_job_stats(Call *call, const RemoteDomainGetJobStatsArgs *args,
+                          RemoteDomainGetJobStatsRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
-    return view && qemu_check_flags(call, args->flags, VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, err);
+    return view && qemu_check_flags(
+                       call, args->flags,
+                       VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, err);
 }
 
 static bool
-qemu_domain_get_hostname(Call *call, const RemoteDomainGetHostnameArgs *args, RemoteDomainGetHostnameRet *ret, GError **err)
+qemu_domain_get_hostname(Call *call, const RemoteDomainGetHostnameArgs *args,
+                         RemoteDomainGetHostnameRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
-    if (!view || !qemu_check_flags(call, args->flags, VIR_DOMAIN_GET_HOSTNAME_LEASE | VIR_DOMAIN_GET_HOSTNAME_AGENT, err))
+    if (!view ||
+        !qemu_check_flags(call, args->flags,
+                          VIR_DOMAIN_GET_HOSTNAME_LEASE | VIR_DOMAIN_GET_HOSTNAME_AGENT, err))
         return false;
     if (!view->emulator)
         return fail_not_running(err);
@@ -201,8 +220,8 @@ qemu_domain_get_hostname(Call *call, const RemoteDomainGetHostnameArgs *args, Re
 
 /* No cgroups: every thread may run anywhere. */
 static bool
-qemu_domain_get_scheduler_type(Call *call, const RemoteDomainGetSchedulerTypeArgs *args, RemoteDomainGetSchedulerTypeRet *ret,
-                               GError **err)
+qemu_domain_get_scheduler_type(Call *call, const RemoteDomainGetSchedulerTypeArgs *args,
+                               RemoteDomainGetSchedulerTypeRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -210,17 +229,20 @@ qemu_domain_get_scheduler_type(Call *call, const RemoteDomainGetSchedulerTypeArg
 }
 
 static bool
-qemu_domain_get_messages(Call *call, const RemoteDomainGetMessagesArgs *args, RemoteDomainGetMessagesRet *ret, GError **err)
+qemu_domain_get_messages(Call *call, const RemoteDomainGetMessagesArgs *args,
+                         RemoteDomainGetMessagesRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
-    return view && qemu_check_flags(call, args->flags, VIR_DOMAIN_MESSAGE_DEPRECATION | VIR_DOMAIN_MESSAGE_TAINTING, err);
+    return view &&
+           qemu_check_flags(call, args->flags,
+                            VIR_DOMAIN_MESSAGE_DEPRECATION | VIR_DOMAIN_MESSAGE_TAINTING, err);
 }
 
 /* The labels of the model "none" are empty. */
 static bool
-qemu_domain_get_security_label(Call *call, const RemoteDomainGetSecurityLabelArgs *args, RemoteDomainGetSecurityLabelRet *ret,
-                               GError **err)
+qemu_domain_get_security_label(Call *call, const RemoteDomainGetSecurityLabelArgs *args,
+                               RemoteDomainGetSecurityLabelRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
 
@@ -254,24 +276,28 @@ vcpu_set(const Domain *dom, guint vcpu)
 }
 
 static bool
-qemu_domain_get_vcpu_pin_info(Call *call, const RemoteDomainGetVcpuPinInfoArgs *args, RemoteDomainGetVcpuPinInfoRet *ret,
-                              GError **err)
+qemu_domain_get_vcpu_pin_info(Call *call, const RemoteDomainGetVcpuPinInfoArgs *args,
+                              RemoteDomainGetVcpuPinInfoRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
     const Domain *dom;
 
-    if (!view || !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err))
+    if (!view || !qemu_check_flags(call, args->flags,
+                                   VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err))
         return false;
     dom = domain_for_flags(view, args->flags, err);
     if (!dom)
         return false;
-    if (args->ncpumaps < 0 || args->maplen < 0 || (gint64)args->ncpumaps * args->maplen > REMOTE_CPUMAPS_MAX)
-        return fail(err, VIR_ERR_INVALID_ARG, "%d maps of %d bytes are too many", args->ncpumaps, args->maplen);
+    if (args->ncpumaps < 0 || args->maplen < 0 ||
+        (gint64)args->ncpumaps * args->maplen > REMOTE_CPUMAPS_MAX)
+        return fail(err, VIR_ERR_INVALID_ARG, "%d maps of %d bytes are too many", args->ncpumaps,
+                    args->maplen);
     ret->num = (gint32)MIN(dom->vcpu.text, (guint)args->ncpumaps);
     ret->cpumaps.count = (guint32)(args->ncpumaps * args->maplen);
     ret->cpumaps.items = g_new0(guchar, ret->cpumaps.count);
     for (gint32 i = 0; i < ret->num; i++)
-        fill_map(ret->cpumaps.items + (gsize)i * (gsize)args->maplen, (gsize)args->maplen, vcpu_set(dom, (guint)i));
+        fill_map(ret->cpumaps.items + (gsize)i * (gsize)args->maplen, (gsize)args->maplen,
+                 vcpu_set(dom, (guint)i));
     return true;
 }
 
@@ -282,7 +308,8 @@ qemu_domain_get_emulator_pin_info(Call *call, const RemoteDomainGetEmulatorPinIn
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
     const Domain *dom;
 
-    if (!view || !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err))
+    if (!view || !qemu_check_flags(call, args->flags,
+                                   VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err))
         return false;
     dom = domain_for_flags(view, args->flags, err);
     if (!dom)
@@ -291,7 +318,8 @@ qemu_domain_get_emulator_pin_info(Call *call, const RemoteDomainGetEmulatorPinIn
         return fail(err, VIR_ERR_INVALID_ARG, "a map of %d bytes is too large", args->maplen);
     ret->cpumaps.count = (guint32)args->maplen;
     ret->cpumaps.items = g_new0(guchar, ret->cpumaps.count);
-    fill_map(ret->cpumaps.items, ret->cpumaps.count, dom->cputune.emulatorpin_cpuset ? dom->cputune.emulatorpin_cpuset : dom->vcpu.cpuset);
+    fill_map(ret->cpumaps.items, ret->cpumaps.count,
+             dom->cputune.emulatorpin_cpuset ? dom->cputune.emulatorpin_cpuset : dom->vcpu.cpuset);
     ret->ret = 1;
     return true;
 }

@@ -65,8 +65,8 @@ set_autodestroy(Guest *guest, DriverConn *conn)
 /* ---- start ---- */
 
 enum {
-    START_FLAGS = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_AUTODESTROY | VIR_DOMAIN_START_BYPASS_CACHE |
-                  VIR_DOMAIN_START_FORCE_BOOT,
+    START_FLAGS = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_AUTODESTROY |
+                  VIR_DOMAIN_START_BYPASS_CACHE | VIR_DOMAIN_START_FORCE_BOOT,
 };
 
 /* A start goes on from a saved state, unless it is to be thrown away. */
@@ -84,8 +84,8 @@ drop_managed_save(Guest *guest, guint flags, GError **err)
 static bool
 start_by_call(Call *call, Guest *guest, const Domain *config, guint flags, GError **err)
 {
-    if (!qemu_check_flags(call, flags, START_FLAGS, err) || !guest_require_idle(guest, err) || !guest_require_off(guest, err) ||
-        !drop_managed_save(guest, flags, err))
+    if (!qemu_check_flags(call, flags, START_FLAGS, err) || !guest_require_idle(guest, err) ||
+        !guest_require_off(guest, err) || !drop_managed_save(guest, flags, err))
         return false;
     if (guest->is_persistent && managed_save_is_usable(guest)) {
         if (flags & VIR_DOMAIN_START_AUTODESTROY)
@@ -112,8 +112,8 @@ qemu_domain_create(Call *call, const RemoteDomainCreateArgs *args, GError **err)
 }
 
 static bool
-qemu_domain_create_with_flags(Call *call, const RemoteDomainCreateWithFlagsArgs *args, RemoteDomainCreateWithFlagsRet *ret,
-                              GError **err)
+qemu_domain_create_with_flags(Call *call, const RemoteDomainCreateWithFlagsArgs *args,
+                              RemoteDomainCreateWithFlagsRet *ret, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
 
@@ -152,7 +152,8 @@ run_transient_start(void *data)
 }
 
 static bool
-qemu_domain_create_xml(Call *call, const RemoteDomainCreateXmlArgs *args, RemoteDomainCreateXmlRet *ret, GError **err)
+qemu_domain_create_xml(Call *call, const RemoteDomainCreateXmlArgs *args,
+                       RemoteDomainCreateXmlRet *ret, GError **err)
 {
     TransientStart start = {.call = call, .flags = args->flags, .err = err};
     g_autoptr(Domain) config = NULL;
@@ -187,7 +188,9 @@ destroy(Call *call, const RemoteNonnullDomain *dom, guint flags, GError **err)
 
     if (view)
         view_unref(view);
-    if (!guest || !qemu_check_flags(call, flags, VIR_DOMAIN_DESTROY_GRACEFUL | VIR_DOMAIN_DESTROY_REMOVE_LOGS, err))
+    if (!guest ||
+        !qemu_check_flags(call, flags, VIR_DOMAIN_DESTROY_GRACEFUL | VIR_DOMAIN_DESTROY_REMOVE_LOGS,
+                          err))
         return false;
     if (!emulator)
         return fail_not_running(err);
@@ -198,11 +201,12 @@ destroy(Call *call, const RemoteNonnullDomain *dom, guint flags, GError **err)
         patience_ms = 0; /* it would not listen to SIGTERM either */
     if (!emulator_terminate(emulator, patience_ms)) {
         g_atomic_int_set(&guest->stop_reason, -1);
-        return fail(err, VIR_ERR_OPERATION_FAILED, "failed to terminate process %d of domain '%s'", (int)emulator->process.pid,
-                    emulator->guest_name);
+        return fail(err, VIR_ERR_OPERATION_FAILED, "failed to terminate process %d of domain '%s'",
+                    (int)emulator->process.pid, emulator->guest_name);
     }
     if (!emulator_wait_cleared(emulator, CLEAR_MS))
-        return fail(err, VIR_ERR_OPERATION_TIMEOUT, "domain '%s' has ended, but its strand is still busy", emulator->guest_name);
+        return fail(err, VIR_ERR_OPERATION_TIMEOUT,
+                    "domain '%s' has ended, but its strand is still busy", emulator->guest_name);
     if (flags & VIR_DOMAIN_DESTROY_REMOVE_LOGS) {
         g_autofree char *log = emulator_log_path(guest);
 
@@ -226,7 +230,8 @@ qemu_domain_destroy_flags(Call *call, const RemoteDomainDestroyFlagsArgs *args, 
 static bool
 refuse_agent(guint flags, guint agent, GError **err)
 {
-    return !(flags & agent) || fail(err, VIR_ERR_ARGUMENT_UNSUPPORTED, "QEMU guest agent is not configured");
+    return !(flags & agent) ||
+           fail(err, VIR_ERR_ARGUMENT_UNSUPPORTED, "QEMU guest agent is not configured");
 }
 
 static bool
@@ -234,11 +239,16 @@ shut_down(Call *call, const RemoteNonnullDomain *dom, guint flags, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, dom, err);
 
-    return guest && qemu_check_flags(call, flags, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN | VIR_DOMAIN_SHUTDOWN_GUEST_AGENT, err) &&
+    return guest &&
+           qemu_check_flags(call, flags,
+                            VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN | VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
+                            err) &&
            guest_require_running(guest, err) &&
            /* With both given, either will do. */
-           (flags & VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN || refuse_agent(flags, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT, err)) &&
-           guest_ask_shutdown(guest, guest_live(guest)->on_poweroff == LIFECYCLE_ACTION_RESTART, err);
+           (flags & VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN ||
+            refuse_agent(flags, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT, err)) &&
+           guest_ask_shutdown(guest, guest_live(guest)->on_poweroff == LIFECYCLE_ACTION_RESTART,
+                              err);
 }
 
 static bool
@@ -258,9 +268,13 @@ qemu_domain_reboot(Call *call, const RemoteDomainRebootArgs *args, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
 
-    return guest && qemu_check_flags(call, args->flags, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN | VIR_DOMAIN_REBOOT_GUEST_AGENT, err) &&
+    return guest &&
+           qemu_check_flags(call, args->flags,
+                            VIR_DOMAIN_REBOOT_ACPI_POWER_BTN | VIR_DOMAIN_REBOOT_GUEST_AGENT,
+                            err) &&
            guest_require_running(guest, err) &&
-           (args->flags & VIR_DOMAIN_REBOOT_ACPI_POWER_BTN || refuse_agent(args->flags, VIR_DOMAIN_REBOOT_GUEST_AGENT, err)) &&
+           (args->flags & VIR_DOMAIN_REBOOT_ACPI_POWER_BTN ||
+            refuse_agent(args->flags, VIR_DOMAIN_REBOOT_GUEST_AGENT, err)) &&
            guest_ask_shutdown(guest, true, err);
 }
 
@@ -269,7 +283,8 @@ qemu_domain_reset(Call *call, const RemoteDomainResetArgs *args, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
 
-    if (!guest || !qemu_check_flags(call, args->flags, 0, err) || !guest_require_running(guest, err) ||
+    if (!guest || !qemu_check_flags(call, args->flags, 0, err) ||
+        !guest_require_running(guest, err) ||
         !qmp_run(guest->emulator->qmp, "system_reset", NULL, err))
         return false;
     guest->is_fake_reboot = false;
@@ -304,7 +319,8 @@ qemu_domain_resume(Call *call, const RemoteDomainResumeArgs *args, GError **err)
     if (guest->state == VIR_DOMAIN_RUNNING)
         return fail(err, VIR_ERR_OPERATION_INVALID, "domain is already running");
     if (guest->state == VIR_DOMAIN_CRASHED || guest->has_shut_down)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "domain is in state '%s' and can only be reset or destroyed",
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "domain is in state '%s' and can only be reset or destroyed",
                     guest->has_shut_down ? "shutdown" : "crashed");
     return guest_resume(guest, VIR_DOMAIN_RUNNING_UNPAUSED, err);
 }

@@ -13,7 +13,8 @@
 #include "driver/qemu/snapshot_tree.h"
 
 static bool
-qemu_domain_lookup_by_id(Call *call, const RemoteDomainLookupByIdArgs *args, RemoteDomainLookupByIdRet *ret, GError **err)
+qemu_domain_lookup_by_id(Call *call, const RemoteDomainLookupByIdArgs *args,
+                         RemoteDomainLookupByIdRet *ret, GError **err)
 {
     GuestView *view = registry_lookup_id(qemu_of_call(call)->guests, args->id);
 
@@ -25,7 +26,8 @@ qemu_domain_lookup_by_id(Call *call, const RemoteDomainLookupByIdArgs *args, Rem
 }
 
 static bool
-qemu_domain_lookup_by_name(Call *call, const RemoteDomainLookupByNameArgs *args, RemoteDomainLookupByNameRet *ret, GError **err)
+qemu_domain_lookup_by_name(Call *call, const RemoteDomainLookupByNameArgs *args,
+                           RemoteDomainLookupByNameRet *ret, GError **err)
 {
     GuestView *view = registry_lookup_name(qemu_of_call(call)->guests, args->name);
 
@@ -37,7 +39,8 @@ qemu_domain_lookup_by_name(Call *call, const RemoteDomainLookupByNameArgs *args,
 }
 
 static bool
-qemu_domain_lookup_by_uuid(Call *call, const RemoteDomainLookupByUuidArgs *args, RemoteDomainLookupByUuidRet *ret, GError **err)
+qemu_domain_lookup_by_uuid(Call *call, const RemoteDomainLookupByUuidArgs *args,
+                           RemoteDomainLookupByUuidRet *ret, GError **err)
 {
     GuestView *view = registry_lookup_uuid(qemu_of_call(call)->guests, args->uuid);
     char uuid[UUID_TEXT];
@@ -69,14 +72,16 @@ qemu_connect_num_of_domains(Call *call, RemoteConnectNumOfDomainsRet *ret, GErro
 }
 
 static bool
-qemu_connect_num_of_defined_domains(Call *call, RemoteConnectNumOfDefinedDomainsRet *ret, GError **err)
+qemu_connect_num_of_defined_domains(Call *call, RemoteConnectNumOfDefinedDomainsRet *ret,
+                                    GError **err)
 {
     ret->num = (int)count_guests(qemu_of_call(call), false);
     return true;
 }
 
 static bool
-qemu_connect_list_domains(Call *call, const RemoteConnectListDomainsArgs *args, RemoteConnectListDomainsRet *ret, GError **err)
+qemu_connect_list_domains(Call *call, const RemoteConnectListDomainsArgs *args,
+                          RemoteConnectListDomainsRet *ret, GError **err)
 {
     g_autoptr(GPtrArray) views = registry_list(qemu_of_call(call)->guests);
 
@@ -117,8 +122,8 @@ static bool
 passes_state(guint flags, int state)
 {
     enum {
-        GROUP = VIR_CONNECT_LIST_DOMAINS_RUNNING | VIR_CONNECT_LIST_DOMAINS_PAUSED | VIR_CONNECT_LIST_DOMAINS_SHUTOFF |
-                VIR_CONNECT_LIST_DOMAINS_OTHER,
+        GROUP = VIR_CONNECT_LIST_DOMAINS_RUNNING | VIR_CONNECT_LIST_DOMAINS_PAUSED |
+                VIR_CONNECT_LIST_DOMAINS_SHUTOFF | VIR_CONNECT_LIST_DOMAINS_OTHER,
     };
 
     if (!(flags & GROUP))
@@ -138,27 +143,34 @@ passes_state(guint flags, int state)
 bool
 guest_view_passes(const GuestView *view, guint flags)
 {
-    return passes(flags, VIR_CONNECT_LIST_DOMAINS_ACTIVE, VIR_CONNECT_LIST_DOMAINS_INACTIVE, view->emulator != NULL) &&
-           passes(flags, VIR_CONNECT_LIST_DOMAINS_PERSISTENT, VIR_CONNECT_LIST_DOMAINS_TRANSIENT, view->is_persistent) &&
+    return passes(flags, VIR_CONNECT_LIST_DOMAINS_ACTIVE, VIR_CONNECT_LIST_DOMAINS_INACTIVE,
+                  view->emulator != NULL) &&
+           passes(flags, VIR_CONNECT_LIST_DOMAINS_PERSISTENT, VIR_CONNECT_LIST_DOMAINS_TRANSIENT,
+                  view->is_persistent) &&
            passes_state(flags, view->state) &&
-           passes(flags, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE, VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE, view->has_managed_save) &&
-           passes(flags, VIR_CONNECT_LIST_DOMAINS_AUTOSTART, VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART, view->is_autostart) &&
-           passes(flags, VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT, VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, snapshot_tree_size(view->snapshots) > 0) &&
-           passes(flags, VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT, VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, false);
+           passes(flags, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
+                  VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE, view->has_managed_save) &&
+           passes(flags, VIR_CONNECT_LIST_DOMAINS_AUTOSTART, VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART,
+                  view->is_autostart) &&
+           passes(flags, VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
+                  VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, snapshot_tree_size(view->snapshots) > 0) &&
+           passes(flags, VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT,
+                  VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, false);
 }
 
 static bool
-qemu_connect_list_all_domains(Call *call, const RemoteConnectListAllDomainsArgs *args, RemoteConnectListAllDomainsRet *ret,
-                              GError **err)
+qemu_connect_list_all_domains(Call *call, const RemoteConnectListAllDomainsArgs *args,
+                              RemoteConnectListAllDomainsRet *ret, GError **err)
 {
     enum {
-        FILTERS = VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE | VIR_CONNECT_LIST_DOMAINS_PERSISTENT |
-                  VIR_CONNECT_LIST_DOMAINS_TRANSIENT | VIR_CONNECT_LIST_DOMAINS_RUNNING | VIR_CONNECT_LIST_DOMAINS_PAUSED |
-                  VIR_CONNECT_LIST_DOMAINS_SHUTOFF | VIR_CONNECT_LIST_DOMAINS_OTHER | VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE |
-                  VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE | VIR_CONNECT_LIST_DOMAINS_AUTOSTART |
-                  VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART | VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT |
-                  VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT | VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT |
-                  VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT,
+        FILTERS = VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE |
+                  VIR_CONNECT_LIST_DOMAINS_PERSISTENT | VIR_CONNECT_LIST_DOMAINS_TRANSIENT |
+                  VIR_CONNECT_LIST_DOMAINS_RUNNING | VIR_CONNECT_LIST_DOMAINS_PAUSED |
+                  VIR_CONNECT_LIST_DOMAINS_SHUTOFF | VIR_CONNECT_LIST_DOMAINS_OTHER |
+                  VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE | VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE |
+                  VIR_CONNECT_LIST_DOMAINS_AUTOSTART | VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART |
+                  VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT | VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT |
+                  VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT | VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT,
     };
     g_autoptr(GPtrArray) views = NULL;
 

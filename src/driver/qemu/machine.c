@@ -29,7 +29,9 @@ guest_next_node(Guest *guest)
 static ImageFormat
 image_format_of(StorageFormat format)
 {
-    return format == STORAGE_FORMAT_UNSET ? IMAGE_FORMAT_RAW : image_format_from_string(storage_format_to_string(format));
+    return format == STORAGE_FORMAT_UNSET
+               ? IMAGE_FORMAT_RAW
+               : image_format_from_string(storage_format_to_string(format));
 }
 
 static BackingStore *
@@ -65,7 +67,8 @@ read_chain(const char *path, StorageFormat format, BackingStore **place, GError 
         const ImageLayer *layer = g_ptr_array_index(chain->layers, i);
 
         if (!layer->path)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "image '%s': backing image '%s' is no local file", path, layer->name);
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "image '%s': backing image '%s' is no local file", path, layer->name);
         *place = new_layer(layer);
         place = &(*place)->backing_store;
     }
@@ -137,7 +140,8 @@ disk_number_nodes(Guest *guest, Disk *disk)
         return;
     }
     number_layer(guest, &disk->source, &disk->source.index, &disk->source.has_index);
-    for (BackingStore *layer = disk->backing_store; layer && layer->type != STORAGE_TYPE_UNSET; layer = layer->backing_store) {
+    for (BackingStore *layer = disk->backing_store; layer && layer->type != STORAGE_TYPE_UNSET;
+         layer = layer->backing_store) {
         number_layer(guest, &layer->source, &layer->index, &layer->has_index);
         layer->source.index = layer->index;
     }
@@ -149,9 +153,10 @@ name_device(Disk *disk)
 {
     disk_private_free(disk->private_data);
     disk->private_data = disk_private_new();
-    disk->private_data->qom_name = disk->target.bus == DISK_BUS_VIRTIO
-                                       ? g_strdup_printf("/machine/peripheral/%s/virtio-backend", disk->info.alias_name)
-                                       : g_strdup(disk->info.alias_name);
+    disk->private_data->qom_name =
+        disk->target.bus == DISK_BUS_VIRTIO
+            ? g_strdup_printf("/machine/peripheral/%s/virtio-backend", disk->info.alias_name)
+            : g_strdup(disk->info.alias_name);
 }
 
 /* ---- ports and paths ---- */
@@ -175,7 +180,8 @@ take_ports(Guest *guest, Graphics *graphics, const Graphics *running, GError **e
         port_pool_mark(qemu->vnc_ports, graphics->port);
     }
     if (graphics->has_websocket && graphics->websocket == -1) {
-        graphics->websocket = running ? running->websocket : port_pool_acquire(qemu->websocket_ports, err);
+        graphics->websocket =
+            running ? running->websocket : port_pool_acquire(qemu->websocket_ports, err);
         graphics->websocket_generated = TRISTATE_YES;
     }
     return !graphics->has_websocket || graphics->websocket != 0;
@@ -201,7 +207,8 @@ machine_place_channels(Domain *machine, const char *folder)
         Channel *channel = machine->channels[i];
         ChardevSource *source = channel->chardev.n_sources ? channel->chardev.sources[0] : NULL;
 
-        if (channel->type != CHARDEV_TYPE_UNIX || channel->target.type != CHANNEL_TARGET_TYPE_VIRTIO || (source && source->path))
+        if (channel->type != CHARDEV_TYPE_UNIX ||
+            channel->target.type != CHANNEL_TARGET_TYPE_VIRTIO || (source && source->path))
             continue;
         if (!source) {
             source = chardev_source_new();
@@ -210,7 +217,8 @@ machine_place_channels(Domain *machine, const char *folder)
             channel->chardev.sources[0] = source;
             channel->chardev.n_sources = 1;
         }
-        source->path = g_build_filename(folder, channel->target.name ? channel->target.name : channel->info.alias_name, NULL);
+        source->path = g_build_filename(
+            folder, channel->target.name ? channel->target.name : channel->info.alias_name, NULL);
     }
 }
 
@@ -227,7 +235,8 @@ make_nvram(Guest *guest, const Domain *machine, GError **err)
     if (!path || file_exists(path))
         return true;
     if (!nvram->template)
-        return fail(err, VIR_ERR_OPERATION_FAILED, "nvram '%s' does not exist, and there is no template for it", path);
+        return fail(err, VIR_ERR_OPERATION_FAILED,
+                    "nvram '%s' does not exist, and there is no template for it", path);
     bytes = file_read(nvram->template, NVRAM_MAX_BYTES, &len, err);
     if (!bytes || !file_write_atomic(path, bytes, len, 0600, err))
         return false;
@@ -260,7 +269,8 @@ guest_make_live(Guest *guest, const Domain *config, int id, GError **err)
     channels = emulator_channel_folder(guest, id);
     machine_place_channels(machine, channels);
     for (gsize i = 0; i < machine->n_graphics; i++)
-        if (!take_ports(guest, machine->graphics[i], running && i < running->n_graphics ? running->graphics[i] : NULL, err)) {
+        if (!take_ports(guest, machine->graphics[i],
+                        running && i < running->n_graphics ? running->graphics[i] : NULL, err)) {
             machine_release_ports(guest->qemu, machine);
             return NULL;
         }

@@ -23,7 +23,8 @@ parse_fragment(const char *text, const char *what, GError **err)
     gsize len = strlen(text);
     xmlDoc *doc = len > METADATA_MAX_BYTES
                       ? NULL
-                      : xmlReadMemory(text, (int)len, "metadata.xml", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+                      : xmlReadMemory(text, (int)len, "metadata.xml", NULL,
+                                      XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 
     if (doc && !doc->intSubset && xmlDocGetRootElement(doc))
         return doc;
@@ -36,7 +37,8 @@ static xmlNode *
 find_element(xmlNode *metadata, const char *uri)
 {
     for (xmlNode *node = metadata->children; node; node = node->next)
-        if (node->type == XML_ELEMENT_NODE && node->ns && !g_strcmp0((const char *)node->ns->href, uri))
+        if (node->type == XML_ELEMENT_NODE && node->ns &&
+            !g_strcmp0((const char *)node->ns->href, uri))
             return node;
     return NULL;
 }
@@ -100,13 +102,15 @@ set_element(char **metadata, const char *text, const char *key, const char *uri,
 }
 
 static bool
-qemu_domain_get_metadata(Call *call, const RemoteDomainGetMetadataArgs *args, RemoteDomainGetMetadataRet *ret, GError **err)
+qemu_domain_get_metadata(Call *call, const RemoteDomainGetMetadataArgs *args,
+                         RemoteDomainGetMetadataRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
     bool config = args->flags & VIR_DOMAIN_AFFECT_CONFIG;
     const Domain *dom;
 
-    if (!view || !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err))
+    if (!view || !qemu_check_flags(call, args->flags,
+                                   VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err))
         return false;
     if (args->flags & VIR_DOMAIN_AFFECT_LIVE && !view->live)
         return fail_not_running(err);
@@ -126,7 +130,8 @@ qemu_domain_get_metadata(Call *call, const RemoteDomainGetMetadataArgs *args, Re
     default:
         return fail(err, VIR_ERR_INVALID_ARG, "unknown metadata type");
     }
-    return ret->metadata || fail(err, VIR_ERR_NO_DOMAIN_METADATA, "Requested metadata element is not present");
+    return ret->metadata ||
+           fail(err, VIR_ERR_NO_DOMAIN_METADATA, "Requested metadata element is not present");
 }
 
 static bool
@@ -145,7 +150,8 @@ change(Domain *dom, const RemoteDomainSetMetadataArgs *args, GError **err)
         return true;
     case VIR_DOMAIN_METADATA_ELEMENT:
         if (!args->uri || (args->metadata && !args->key))
-            return fail(err, VIR_ERR_INVALID_ARG, "metadata element needs a namespace URI and a key");
+            return fail(err, VIR_ERR_INVALID_ARG,
+                        "metadata element needs a namespace URI and a key");
         return set_element(&dom->metadata, args->metadata, args->key, args->uri, err);
     default:
         return fail(err, VIR_ERR_INVALID_ARG, "unknown metadata type");
@@ -158,7 +164,9 @@ qemu_domain_set_metadata(Call *call, const RemoteDomainSetMetadataArgs *args, GE
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     bool is_live, is_config;
 
-    if (!guest || !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err) ||
+    if (!guest ||
+        !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG,
+                          err) ||
         !guest_settle_affect(guest, args->flags, &is_live, &is_config, err))
         return false;
     if (is_live) {

@@ -33,7 +33,8 @@ qemu_connect_get_version(Call *call, RemoteConnectGetVersionRet *ret, GError **e
 }
 
 static bool
-qemu_connect_get_max_vcpus(Call *call, const RemoteConnectGetMaxVcpusArgs *args, RemoteConnectGetMaxVcpusRet *ret, GError **err)
+qemu_connect_get_max_vcpus(Call *call, const RemoteConnectGetMaxVcpusArgs *args,
+                           RemoteConnectGetMaxVcpusRet *ret, GError **err)
 {
     const char *type = args->type;
 
@@ -59,7 +60,8 @@ qemu_connect_get_hostname(Call *call, RemoteConnectGetHostnameRet *ret, GError *
 }
 
 static bool
-qemu_connect_get_sysinfo(Call *call, const RemoteConnectGetSysinfoArgs *args, RemoteConnectGetSysinfoRet *ret, GError **err)
+qemu_connect_get_sysinfo(Call *call, const RemoteConnectGetSysinfoArgs *args,
+                         RemoteConnectGetSysinfoRet *ret, GError **err)
 {
     return qemu_check_flags(call, args->flags, 0, err) &&
            fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "Host SMBIOS information is not available");
@@ -85,7 +87,9 @@ qemu_node_get_info(Call *call, RemoteNodeGetInfoRet *ret, GError **err)
     ret->sockets = (gint32)(topology->sockets / MAX(topology->n_cells, 1));
     ret->cores = (gint32)(topology->cores * topology->dies);
     ret->threads = (gint32)topology->threads;
-    if (ret->sockets == 0 || (gsize)ret->nodes * (gsize)ret->sockets * (gsize)ret->cores * (gsize)ret->threads != n_online) {
+    if (ret->sockets == 0 ||
+        (gsize)ret->nodes * (gsize)ret->sockets * (gsize)ret->cores * (gsize)ret->threads !=
+            n_online) {
         ret->nodes = ret->sockets = ret->threads = 1;
         ret->cores = (gint32)n_online;
     }
@@ -104,15 +108,17 @@ qemu_node_get_free_memory(Call *call, RemoteNodeGetFreeMemoryRet *ret, GError **
 }
 
 static bool
-qemu_node_get_cells_free_memory(Call *call, const RemoteNodeGetCellsFreeMemoryArgs *args, RemoteNodeGetCellsFreeMemoryRet *ret,
-                                GError **err)
+qemu_node_get_cells_free_memory(Call *call, const RemoteNodeGetCellsFreeMemoryArgs *args,
+                                RemoteNodeGetCellsFreeMemoryRet *ret, GError **err)
 {
     g_autoptr(HostTopology) topology = host_topology_read();
 
     if (args->startCell < 0 || (gsize)args->startCell >= topology->n_cells || args->maxcells < 1)
-        return fail(err, VIR_ERR_INVALID_ARG, "start cell %d out of range (0-%zu)", args->startCell, topology->n_cells - 1);
+        return fail(err, VIR_ERR_INVALID_ARG, "start cell %d out of range (0-%zu)", args->startCell,
+                    topology->n_cells - 1);
     ret->cells.items = g_new0(guint64, topology->n_cells);
-    for (gsize i = (gsize)args->startCell; i < topology->n_cells && (gint64)ret->cells.count < args->maxcells; i++)
+    for (gsize i = (gsize)args->startCell;
+         i < topology->n_cells && (gint64)ret->cells.count < args->maxcells; i++)
         ret->cells.items[ret->cells.count++] = topology->cells[i].free_kib * 1024;
     return true;
 }
@@ -125,18 +131,21 @@ put_cpu(RemoteNodeGetCpuStatsRet *ret, const char *field, guint64 value)
 }
 
 static bool
-qemu_node_get_cpu_stats(Call *call, const RemoteNodeGetCpuStatsArgs *args, RemoteNodeGetCpuStatsRet *ret, GError **err)
+qemu_node_get_cpu_stats(Call *call, const RemoteNodeGetCpuStatsArgs *args,
+                        RemoteNodeGetCpuStatsRet *ret, GError **err)
 {
     enum { N_FIELDS = 4 };
     HostCpuTimes times;
 
-    if (!qemu_check_flags(call, args->flags, 0, err) || !host_cpu_times_read(args->cpuNum, &times, err))
+    if (!qemu_check_flags(call, args->flags, 0, err) ||
+        !host_cpu_times_read(args->cpuNum, &times, err))
         return false;
     ret->nparams = N_FIELDS;
     if (args->nparams == 0)
         return true;
     if (args->nparams < N_FIELDS)
-        return fail(err, VIR_ERR_INVALID_ARG, "nparams in virNodeGetCPUStats must be equal to %d", N_FIELDS);
+        return fail(err, VIR_ERR_INVALID_ARG, "nparams in virNodeGetCPUStats must be equal to %d",
+                    N_FIELDS);
     ret->params.items = g_new0(RemoteNodeGetCpuStats, N_FIELDS);
     put_cpu(ret, VIR_NODE_CPU_STATS_KERNEL, times.kernel_ns);
     put_cpu(ret, VIR_NODE_CPU_STATS_USER, times.user_ns);
@@ -153,19 +162,22 @@ put_memory(RemoteNodeGetMemoryStatsRet *ret, const char *field, guint64 value)
 }
 
 static bool
-qemu_node_get_memory_stats(Call *call, const RemoteNodeGetMemoryStatsArgs *args, RemoteNodeGetMemoryStatsRet *ret, GError **err)
+qemu_node_get_memory_stats(Call *call, const RemoteNodeGetMemoryStatsArgs *args,
+                           RemoteNodeGetMemoryStatsRet *ret, GError **err)
 {
     bool is_whole = args->cellNum == VIR_NODE_MEMORY_STATS_ALL_CELLS;
     HostMemory memory;
 
     if (!qemu_check_flags(call, args->flags, 0, err) ||
-        !(is_whole ? host_memory_read(&memory, err) : host_cell_memory_read(args->cellNum, &memory, err)))
+        !(is_whole ? host_memory_read(&memory, err)
+                   : host_cell_memory_read(args->cellNum, &memory, err)))
         return false;
     ret->nparams = is_whole ? 4 : 2;
     if (args->nparams == 0)
         return true;
     if (args->nparams < ret->nparams)
-        return fail(err, VIR_ERR_INVALID_ARG, "nparams in virNodeGetMemoryStats must be %d", ret->nparams);
+        return fail(err, VIR_ERR_INVALID_ARG, "nparams in virNodeGetMemoryStats must be %d",
+                    ret->nparams);
     ret->params.items = g_new0(RemoteNodeGetMemoryStats, 4);
     put_memory(ret, VIR_NODE_MEMORY_STATS_TOTAL, memory.total_kib);
     put_memory(ret, VIR_NODE_MEMORY_STATS_FREE, memory.free_kib);
@@ -177,7 +189,8 @@ qemu_node_get_memory_stats(Call *call, const RemoteNodeGetMemoryStatsArgs *args,
 }
 
 static bool
-qemu_node_get_cpu_map(Call *call, const RemoteNodeGetCpuMapArgs *args, RemoteNodeGetCpuMapRet *ret, GError **err)
+qemu_node_get_cpu_map(Call *call, const RemoteNodeGetCpuMapArgs *args, RemoteNodeGetCpuMapRet *ret,
+                      GError **err)
 {
     g_autoptr(HostTopology) topology = host_topology_read();
     guint last = topology->n_cpus ? topology->cpus[topology->n_cpus - 1].id : 0;
@@ -202,7 +215,8 @@ qemu_node_get_cpu_map(Call *call, const RemoteNodeGetCpuMapArgs *args, RemoteNod
 }
 
 static bool
-qemu_node_get_free_pages(Call *call, const RemoteNodeGetFreePagesArgs *args, RemoteNodeGetFreePagesRet *ret, GError **err)
+qemu_node_get_free_pages(Call *call, const RemoteNodeGetFreePagesArgs *args,
+                         RemoteNodeGetFreePagesRet *ret, GError **err)
 {
     enum { MAX_COUNTS = 1 << 16 };
     gsize wanted = (gsize)args->pages.count * args->cellCount;
@@ -217,8 +231,10 @@ qemu_node_get_free_pages(Call *call, const RemoteNodeGetFreePagesArgs *args, Rem
             guint64 total;
             int id = args->startCell < 0 ? -1 : args->startCell + (int)cell;
 
-            if (!host_pages_read(id, args->pages.items[i], &total, &ret->counts.items[ret->counts.count]))
-                return fail(err, VIR_ERR_OPERATION_FAILED, "page size %u or cell %d is not available on this host",
+            if (!host_pages_read(id, args->pages.items[i], &total,
+                                 &ret->counts.items[ret->counts.count]))
+                return fail(err, VIR_ERR_OPERATION_FAILED,
+                            "page size %u or cell %d is not available on this host",
                             args->pages.items[i], id);
             ret->counts.count++;
         }
@@ -248,8 +264,8 @@ qemu_connect_get_domain_capabilities(Call *call, const RemoteConnectGetDomainCap
 {
     if (!qemu_check_flags(call, args->flags, 0, err))
         return false;
-    ret->capabilities =
-        domain_caps_format(qemu_of_call(call), args->emulatorbin, args->arch, args->machine, args->virttype, err);
+    ret->capabilities = domain_caps_format(qemu_of_call(call), args->emulatorbin, args->arch,
+                                           args->machine, args->virttype, err);
     return ret->capabilities != NULL;
 }
 
@@ -263,7 +279,8 @@ qemu_connect_get_cpu_model_names(Call *call, const RemoteConnectGetCpuModelNames
     if (!qemu_check_flags(call, args->flags, 0, err))
         return false;
     if (!capabilities_find(qemu, args->arch))
-        return fail(err, VIR_ERR_NO_SUPPORT, "no emulator of architecture '%s' is installed", args->arch);
+        return fail(err, VIR_ERR_NO_SUPPORT, "no emulator of architecture '%s' is installed",
+                    args->arch);
     info = capabilities_emulator(qemu, capabilities_find(qemu, args->arch), err);
     if (!info)
         return false;

@@ -56,7 +56,8 @@ can_bind(int family, int port)
     if (family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
         ((struct sockaddr_in6 *)&address)->sin6_port = htons((guint16)port);
-        return bind(fd, (struct sockaddr *)&address, sizeof(struct sockaddr_in6)) == 0 || errno == EADDRNOTAVAIL;
+        return bind(fd, (struct sockaddr *)&address, sizeof(struct sockaddr_in6)) == 0 ||
+               errno == EADDRNOTAVAIL;
     }
     ((struct sockaddr_in *)&address)->sin_port = htons((guint16)port);
     return bind(fd, (struct sockaddr *)&address, sizeof(struct sockaddr_in)) == 0;
@@ -69,14 +70,15 @@ port_pool_acquire(PortPool *pool, GError **err)
 
     g_mutex_lock(&pool->mutex);
     for (int port = pool->first; port <= pool->last && !found; port++)
-        if (!g_hash_table_contains(pool->taken, GINT_TO_POINTER(port)) && can_bind(AF_INET, port) && can_bind(AF_INET6, port))
+        if (!g_hash_table_contains(pool->taken, GINT_TO_POINTER(port)) && can_bind(AF_INET, port) &&
+            can_bind(AF_INET6, port))
             found = port;
     if (found)
         g_hash_table_add(pool->taken, GINT_TO_POINTER(found));
     g_mutex_unlock(&pool->mutex);
     if (!found)
-        fail(err, VIR_ERR_INTERNAL_ERROR, "Unable to find an unused port in range '%s' (%d-%d)", pool->what, pool->first,
-             pool->last);
+        fail(err, VIR_ERR_INTERNAL_ERROR, "Unable to find an unused port in range '%s' (%d-%d)",
+             pool->what, pool->first, pool->last);
     return found;
 }
 

@@ -89,7 +89,8 @@ emulator_info_machine(const EmulatorInfo *info, const char *name)
     for (guint i = 0; i < info->machines->len; i++) {
         const MachineType *machine = g_ptr_array_index(info->machines, i);
 
-        if (name ? !strcmp(machine->name, name) || !g_strcmp0(machine->alias, name) : machine->is_default)
+        if (name ? !strcmp(machine->name, name) || !g_strcmp0(machine->alias, name)
+                 : machine->is_default)
             return machine;
     }
     return NULL;
@@ -114,9 +115,11 @@ describe_file(const char *path, GError **err)
     struct stat st;
 
     if (stat(path, &st) < 0)
-        return fail_null(err, VIR_ERR_SYSTEM_ERROR, "Cannot check QEMU binary %s: %s", path, g_strerror(errno));
-    return json_pack("{s:i s:s s:I s:I s:I s:I s:I}", "format", CACHE_FORMAT, "path", path, "device",
-                     (json_int_t)st.st_dev, "inode", (json_int_t)st.st_ino, "size", (json_int_t)st.st_size, "mtime",
+        return fail_null(err, VIR_ERR_SYSTEM_ERROR, "Cannot check QEMU binary %s: %s", path,
+                         g_strerror(errno));
+    return json_pack("{s:i s:s s:I s:I s:I s:I s:I}", "format", CACHE_FORMAT, "path", path,
+                     "device", (json_int_t)st.st_dev, "inode", (json_int_t)st.st_ino, "size",
+                     (json_int_t)st.st_size, "mtime",
                      (json_int_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec, "ctime",
                      (json_int_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
 }
@@ -155,22 +158,41 @@ ask(QemuDriver *qemu, const char *path, const char *accelerator, GError **err)
     ours = ends[0];
     theirs = ends[1];
     chardev = g_strdup_printf("socket,id=q,fd=%d", theirs);
-    const char *const argv[] = {path,       "-S",    "-no-user-config", "-nodefaults", "-nographic", "-machine", machine,
-                                "-chardev", chardev, "-mon",            "chardev=q,mode=control", NULL};
+    const char *const argv[] = {path,
+                                "-S",
+                                "-no-user-config",
+                                "-nodefaults",
+                                "-nographic",
+                                "-machine",
+                                machine,
+                                "-chardev",
+                                chardev,
+                                "-mon",
+                                "chardev=q,mode=control",
+                                NULL};
 
-    stub = stub_spawn(&(StubSpec){.path = path, .argv = argv, .env = env, .keep_fds = &theirs, .n_keep_fds = 1,
-                                  .log_fd = null_fd, .dies_with_caller = true},
+    stub = stub_spawn(&(StubSpec){.path = path,
+                                  .argv = argv,
+                                  .env = env,
+                                  .keep_fds = &theirs,
+                                  .n_keep_fds = 1,
+                                  .log_fd = null_fd,
+                                  .dies_with_caller = true},
                       err);
     fd_close(&theirs);
     if (!stub || !stub_release(stub, err))
         return NULL;
-    qmp = qmp_new(fd_steal(&ours), &(QmpConfig){.name = path, .loop = qemu->host->loop, .pool = qemu->host->pool}, err);
+    qmp = qmp_new(fd_steal(&ours),
+                  &(QmpConfig){.name = path, .loop = qemu->host->loop, .pool = qemu->host->pool},
+                  err);
     for (gsize i = 0; i < G_N_ELEMENTS(questions); i++)
-        qmp_batch_add(batch, questions[i].command, questions[i].args ? json_loads(questions[i].args, 0, NULL) : NULL);
+        qmp_batch_add(batch, questions[i].command,
+                      questions[i].args ? json_loads(questions[i].args, 0, NULL) : NULL);
     expansion = qmp_batch_add(batch, "query-cpu-model-expansion",
                               json_pack("{s:s s:{s:s}}", "type", "static", "model", "name",
                                         strcmp(accelerator, "kvm") ? "max" : "host"));
-    ok = qmp && qmp_handshake(qmp, PROBE_TIMEOUT_MS, err) && qmp_batch_run(batch, qmp, PROBE_TIMEOUT_MS, err);
+    ok = qmp && qmp_handshake(qmp, PROBE_TIMEOUT_MS, err) &&
+         qmp_batch_run(batch, qmp, PROBE_TIMEOUT_MS, err);
     for (gsize i = 0; ok && i < G_N_ELEMENTS(questions); i++) {
         const Json *answer = qmp_batch_reply(batch, (guint)i, NULL);
 
@@ -178,7 +200,8 @@ ask(QemuDriver *qemu, const char *path, const char *accelerator, GError **err)
             json_object_set(answers, questions[i].command, (Json *)answer);
     }
     if (ok && qmp_batch_reply(batch, expansion, NULL))
-        json_object_set(answers, "query-cpu-model-expansion", (Json *)qmp_batch_reply(batch, expansion, NULL));
+        json_object_set(answers, "query-cpu-model-expansion",
+                        (Json *)qmp_batch_reply(batch, expansion, NULL));
     if (qmp)
         qmp_close(qmp);
     process_signal(stub->pidfd, SIGKILL, NULL);
@@ -197,14 +220,30 @@ try_kvm(const char *path, const char *cpu)
     auto_fd int rom = memfd_create("kvm-probe", MFD_CLOEXEC);
     g_autofree char *bios = g_strdup_printf("/proc/self/fd/%d", rom);
     g_auto(CommandResult) result = {0};
-    const char *const argv[] = {path,       "-nodefaults", "-no-user-config", "-display", "none", "-machine",
-                                "pc,accel=kvm", "-m",      "16",              "-bios",    bios,   "-device",
-                                "isa-debug-exit,iobase=0xf4,iosize=0x4", "-cpu", cpu, NULL};
+    const char *const argv[] = {path,
+                                "-nodefaults",
+                                "-no-user-config",
+                                "-display",
+                                "none",
+                                "-machine",
+                                "pc,accel=kvm",
+                                "-m",
+                                "16",
+                                "-bios",
+                                bios,
+                                "-device",
+                                "isa-debug-exit,iobase=0xf4,iosize=0x4",
+                                "-cpu",
+                                cpu,
+                                NULL};
 
-    if (rom < 0 || ftruncate(rom, ROM_BYTES) < 0 || pwrite(rom, code, sizeof(code), RESET_VECTOR) != sizeof(code))
+    if (rom < 0 || ftruncate(rom, ROM_BYTES) < 0 ||
+        pwrite(rom, code, sizeof(code), RESET_VECTOR) != sizeof(code))
         return false;
-    command_run(&(CommandSpec){.argv = argv, .keep_fds = &rom, .n_keep_fds = 1, .timeout_ms = 5000}, &result, NULL);
-    return !result.timed_out && WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0x10 * 2 + 1;
+    command_run(&(CommandSpec){.argv = argv, .keep_fds = &rom, .n_keep_fds = 1, .timeout_ms = 5000},
+                &result, NULL);
+    return !result.timed_out && WIFEXITED(result.status) &&
+           WEXITSTATUS(result.status) == 0x10 * 2 + 1;
 }
 
 static GHashTable *
@@ -214,9 +253,8 @@ collect_names(const Json *list, const char *member)
     gsize i;
     Json *item;
 
-    json_array_foreach(list, i, item)
-        if (json_string_value(json_object_get(item, member)))
-            g_hash_table_add(names, g_strdup(json_string_value(json_object_get(item, member))));
+    json_array_foreach(list, i, item) if (json_string_value(json_object_get(item, member)))
+        g_hash_table_add(names, g_strdup(json_string_value(json_object_get(item, member))));
     return names;
 }
 
@@ -227,12 +265,14 @@ read_machines(const Json *list)
     gsize i;
     Json *item;
 
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         MachineType *machine = g_new0(MachineType, 1);
 
         machine->name = g_strdup(json_string_value(json_object_get(item, "name")));
         machine->alias = g_strdup(json_string_value(json_object_get(item, "alias")));
-        machine->default_cpu = g_strdup(json_string_value(json_object_get(item, "default-cpu-type")));
+        machine->default_cpu =
+            g_strdup(json_string_value(json_object_get(item, "default-cpu-type")));
         machine->default_ram = g_strdup(json_string_value(json_object_get(item, "default-ram-id")));
         machine->max_cpus = (guint)json_integer_value(json_object_get(item, "cpu-max"));
         machine->is_default = json_is_true(json_object_get(item, "is-default"));
@@ -253,7 +293,8 @@ read_cpus(const Json *list)
     gsize i, j;
     Json *item, *blocker;
 
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         CpuModelType *cpu = g_new0(CpuModelType, 1);
         const Json *blockers = json_object_get(item, "unavailable-features");
         g_autoptr(GStrvBuilder) names = g_strv_builder_new();
@@ -261,8 +302,8 @@ read_cpus(const Json *list)
         cpu->name = g_strdup(json_string_value(json_object_get(item, "name")));
         cpu->is_deprecated = json_is_true(json_object_get(item, "deprecated"));
         cpu->is_usable = json_is_array(blockers) && json_array_size(blockers) == 0;
-        json_array_foreach(blockers, j, blocker)
-            g_strv_builder_add(names, json_string_value(blocker) ? json_string_value(blocker) : "?");
+        json_array_foreach(blockers, j, blocker) g_strv_builder_add(
+            names, json_string_value(blocker) ? json_string_value(blocker) : "?");
         if (json_array_size(blockers))
             cpu->blockers = g_strv_builder_end(names);
         g_ptr_array_add(cpus, cpu);
@@ -289,11 +330,13 @@ read_host_model(const Json *expansion)
 
     if (!base || !json_object_size(props))
         return NULL;
-    json_object_foreach(props, key, value) {
+    json_object_foreach(props, key, value)
+    {
         if (json_is_true(value))
             g_ptr_array_add(words, g_strdup_printf("%s=on", key));
         else if (json_is_integer(value))
-            g_ptr_array_add(words, g_strdup_printf("%s=%lld", key, (long long)json_integer_value(value)));
+            g_ptr_array_add(words,
+                            g_strdup_printf("%s=%lld", key, (long long)json_integer_value(value)));
         else if (json_is_string(value) && !strpbrk(json_string_value(value), ",="))
             g_ptr_array_add(words, g_strdup_printf("%s=%s", key, json_string_value(value)));
     }
@@ -312,8 +355,10 @@ read_answers(const char *path, const Json *cache, GError **err)
     int major = (int)json_integer_value(json_object_get(version, "major"));
     int minor = (int)json_integer_value(json_object_get(version, "minor"));
     int micro = (int)json_integer_value(json_object_get(version, "micro"));
-    const char *target = json_string_value(json_object_get(json_object_get(tcg, "query-target"), "arch"));
-    const char *package = json_string_value(json_object_get(json_object_get(tcg, "query-version"), "package"));
+    const char *target =
+        json_string_value(json_object_get(json_object_get(tcg, "query-target"), "arch"));
+    const char *package =
+        json_string_value(json_object_get(json_object_get(tcg, "query-version"), "package"));
 
     g_atomic_ref_count_init(&info->refs);
     info->path = g_strdup(path);
@@ -323,10 +368,11 @@ read_answers(const char *path, const Json *cache, GError **err)
     info->package = g_strdup(package ? package : "");
     info->machines = read_machines(json_object_get(tcg, "query-machines"));
     info->cpus = read_cpus(json_object_get(tcg, "query-cpu-definitions"));
-    info->kvm_cpus = read_cpus(json_object_get(json_object_get(cache, "kvm"), "query-cpu-definitions"));
+    info->kvm_cpus =
+        read_cpus(json_object_get(json_object_get(cache, "kvm"), "query-cpu-definitions"));
     info->host_model = read_host_model(json_object_get(tcg, "query-cpu-model-expansion"));
-    info->kvm_host_model =
-        read_host_model(json_object_get(json_object_get(cache, "kvm"), "query-cpu-model-expansion"));
+    info->kvm_host_model = read_host_model(
+        json_object_get(json_object_get(cache, "kvm"), "query-cpu-model-expansion"));
     info->types = collect_names(json_object_get(tcg, "qom-list-types"), "name");
     info->commands = collect_names(json_object_get(tcg, "query-commands"), "name");
     info->options = collect_names(json_object_get(tcg, "query-command-line-options"), "option");
@@ -334,7 +380,8 @@ read_answers(const char *path, const Json *cache, GError **err)
     info->runs_kvm = json_is_object(json_object_get(cache, "kvm"));
     info->runs_kvm_host_cpu = json_is_true(json_object_get(cache, "kvm-host-cpu"));
     if (!info->arch || info->machines->len == 0 || info->version == 0)
-        return fail_null(err, VIR_ERR_INTERNAL_ERROR, "emulator '%s' does not say what it is", path);
+        return fail_null(err, VIR_ERR_INTERNAL_ERROR, "emulator '%s' does not say what it is",
+                         path);
     return g_steal_pointer(&info);
 }
 
@@ -355,7 +402,8 @@ read_cache(QemuDriver *qemu, const char *path, const Json *file, const Json *kvm
     g_autofree char *text = file_read(name, CACHE_MAX_BYTES, &len, NULL);
     g_autoptr(Json) cache = text ? json_loadb(text, len, 0, NULL) : NULL;
 
-    if (!cache || !json_equal(json_object_get(cache, "file"), file) || !json_equal(json_object_get(cache, "host"), kvm))
+    if (!cache || !json_equal(json_object_get(cache, "file"), file) ||
+        !json_equal(json_object_get(cache, "host"), kvm))
         return NULL;
     return g_steal_pointer(&cache);
 }
@@ -401,10 +449,11 @@ emulator_info_load(QemuDriver *qemu, const char *path, GError **err)
             json_object_set_new(cache, "kvm-host-cpu", json_boolean(try_kvm(path, "host")));
         }
     }
-    log_info(LOG_QEMU, "emulator %s: asked in %d ms, KVM %s", path, (int)(clock_monotonic_ms() - before_ms),
+    log_info(LOG_QEMU, "emulator %s: asked in %d ms, KVM %s", path,
+             (int)(clock_monotonic_ms() - before_ms),
              json_is_true(json_object_get(cache, "kvm-host-cpu")) ? "runs"
-             : json_object_get(cache, "kvm")                      ? "runs, but not with the host's own CPU model"
-                                                                  : "does not run");
+             : json_object_get(cache, "kvm") ? "runs, but not with the host's own CPU model"
+                                             : "does not run");
     write_cache(qemu, path, cache);
     return read_answers(path, cache, err);
 }

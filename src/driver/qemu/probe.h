@@ -11,7 +11,7 @@
 
 typedef struct {
     char *name;
-    char *alias; /* "pc" of pc-i440fx-7.2; NULL */
+    char *alias;                     /* "pc" of pc-i440fx-7.2; NULL */
     char *default_cpu, *default_ram; /* type name of the CPU, id of the memory backend; NULL */
     guint max_cpus;
     bool is_default, is_deprecated, hotplugs_cpus;
@@ -28,16 +28,18 @@ typedef struct {
     char *path, *arch; /* the kernel's name of the architecture: x86_64, i686 */
     guint version;     /* 7002022 */
     char *version_text, *package;
-    GPtrArray *machines;     /* of MachineType, the default first */
-    GPtrArray *cpus;         /* of CpuModelType, under software emulation */
-    GPtrArray *kvm_cpus;     /* the same under KVM; empty when KVM does not run */
-    GHashTable *types;       /* names of the object types it knows */
-    GHashTable *commands;    /* of its monitor */
-    GHashTable *options;     /* command line options */
-    char *host_model, *kvm_host_model; /* -cpu value that spells out what "max", or "host" under KVM, is now; NULL */
-    bool has_tcg;            /* software emulation is built in */
-    bool runs_kvm;           /* a guest was really run with it */
-    bool runs_kvm_host_cpu;  /* and one with the host's own processor model: not so in some nested hosts */
+    GPtrArray *machines;  /* of MachineType, the default first */
+    GPtrArray *cpus;      /* of CpuModelType, under software emulation */
+    GPtrArray *kvm_cpus;  /* the same under KVM; empty when KVM does not run */
+    GHashTable *types;    /* names of the object types it knows */
+    GHashTable *commands; /* of its monitor */
+    GHashTable *options;  /* command line options */
+    char *host_model,
+        *kvm_host_model; /* -cpu value that spells out what "max", or "host" under KVM, is now; NULL */
+    bool has_tcg;        /* software emulation is built in */
+    bool runs_kvm;       /* a guest was really run with it */
+    bool
+        runs_kvm_host_cpu; /* and one with the host's own processor model: not so in some nested hosts */
 } EmulatorInfo;
 
 EmulatorInfo *emulator_info_ref(EmulatorInfo *info);

@@ -32,7 +32,8 @@ has_managed_save(const Guest *guest)
 
 /* The folder is on a file that upstream wrote or we did: filled in already. */
 static bool
-load_config(const char *path, const char *stem, const char *xml, gsize len, bool autostart, void *opaque, GError **err)
+load_config(const char *path, const char *stem, const char *xml, gsize len, bool autostart,
+            void *opaque, GError **err)
 {
     QemuDriver *qemu = opaque;
     g_autoptr(Domain) config = domain_parse(xml, MODEL_PARSE_INACTIVE, err);
@@ -48,7 +49,8 @@ load_config(const char *path, const char *stem, const char *xml, gsize len, bool
     guest->is_autostart = autostart;
     guest->has_managed_save = has_managed_save(guest);
     if (strcmp(stem, guest->name) != 0)
-        log_warning(LOG_QEMU, "%s: holds the domain '%s'; the next change writes another file", path, guest->name);
+        log_warning(LOG_QEMU, "%s: holds the domain '%s'; the next change writes another file",
+                    path, guest->name);
     return snapshots_load(guest, err) && guest_publish_new(guest, err);
 }
 
@@ -71,8 +73,8 @@ find_process(const DomainStatus *status, ProcessId *process, GError **err)
     uuid_format(status->domain.uuid, uuid);
     argv = process_read_argv(status->pid);
     if (!argv || !g_strv_contains((const char *const *)argv, uuid))
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "process %d is not the emulator of domain '%s'", status->pid,
-                    status->domain.name);
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "process %d is not the emulator of domain '%s'",
+                    status->pid, status->domain.name);
     return true;
 }
 
@@ -103,7 +105,8 @@ mark_ports(QemuDriver *qemu, const Domain *live)
 }
 
 static bool
-load_status(const char *path, const char *stem, const char *xml, gsize len, bool autostart, void *opaque, GError **err)
+load_status(const char *path, const char *stem, const char *xml, gsize len, bool autostart,
+            void *opaque, GError **err)
 {
     QemuDriver *qemu = opaque;
     g_autoptr(DomainStatus) status = domain_status_parse(xml, MODEL_PARSE_STATUS, err);
@@ -124,14 +127,15 @@ load_status(const char *path, const char *stem, const char *xml, gsize len, bool
             return false;
     }
     state = state_from_word(status->state);
-    guest_set_state(guest, state < 0 ? VIR_DOMAIN_RUNNING : state, reason_from_word(state, status->reason));
+    guest_set_state(guest, state < 0 ? VIR_DOMAIN_RUNNING : state,
+                    reason_from_word(state, status->reason));
     guest->last_node = status->nodename_index;
     for (gsize i = 0; i < status->n_taints; i++)
         g_hash_table_add(guest->taints, g_strdup(status->taints[i]->flag));
     g_atomic_int_set(&qemu->last_id, MAX(qemu->last_id, status->domain.id));
     if (find_process(status, &process, &why))
-        emulator = emulator_adopt(guest, &status->domain, &process, status->monitor.path, status->lib_dir_path,
-                                  status->channel_target_dir_path, &why);
+        emulator = emulator_adopt(guest, &status->domain, &process, status->monitor.path,
+                                  status->lib_dir_path, status->channel_target_dir_path, &why);
     if (!emulator)
         return bury(guest, status, why, err);
     for (gsize i = 0; i < status->n_vcpus; i++)
@@ -145,7 +149,8 @@ load_status(const char *path, const char *stem, const char *xml, gsize len, bool
 bool
 qemu_load(QemuDriver *qemu, GError **err)
 {
-    if (!store_load(qemu->configs, load_config, qemu, err) || !store_load(qemu->statuses, load_status, qemu, err))
+    if (!store_load(qemu->configs, load_config, qemu, err) ||
+        !store_load(qemu->statuses, load_status, qemu, err))
         return false;
     snapshots_find_orphans(qemu);
     return true;
@@ -208,11 +213,13 @@ renew_monitor(Guest *guest, GError **err)
 
     if (qmp_is_open(before->qmp))
         return true;
-    emulator = emulator_adopt(guest, guest_live(guest), &before->process, before->monitor_path, before->lib_dir,
-                              before->channel_dir, err);
+    emulator = emulator_adopt(guest, guest_live(guest), &before->process, before->monitor_path,
+                              before->lib_dir, before->channel_dir, err);
     if (!emulator || !qmp_is_open(emulator->qmp))
-        return emulator ? fail(err, VIR_ERR_INTERNAL_ERROR, "its monitor cannot be reached") : false;
-    g_array_append_vals(emulator->vcpu_threads, before->vcpu_threads->data, before->vcpu_threads->len);
+        return emulator ? fail(err, VIR_ERR_INTERNAL_ERROR, "its monitor cannot be reached")
+                        : false;
+    g_array_append_vals(emulator->vcpu_threads, before->vcpu_threads->data,
+                        before->vcpu_threads->len);
     qmp_close(before->qmp);
     guest_install_emulator(guest, g_steal_pointer(&emulator), domain_copy(guest_live(guest)));
     return true;
@@ -245,7 +252,8 @@ run_retry(void *data)
 
     if (guest_is_running(guest)) {
         /* No wait here: a greeting that is not there yet is looked for again later. */
-        if (!renew_monitor(guest, &err) || !qmp_wait_greeting(guest->emulator->qmp, 0, &err) || !learn_state(guest, &err)) {
+        if (!renew_monitor(guest, &err) || !qmp_wait_greeting(guest->emulator->qmp, 0, &err) ||
+            !learn_state(guest, &err)) {
             loop_timer_rearm(retry->timer, RETRY_MS);
             return;
         }
@@ -279,13 +287,16 @@ run_takeover(void *data)
     g_autoptr(Guest) guest = data;
     g_autoptr(GError) err = NULL;
 
-    if (guest_is_running(guest) && guest->state == VIR_DOMAIN_PAUSED && guest->reason == VIR_DOMAIN_PAUSED_STARTING_UP) {
+    if (guest_is_running(guest) && guest->state == VIR_DOMAIN_PAUSED &&
+        guest->reason == VIR_DOMAIN_PAUSED_STARTING_UP) {
         log_warning(LOG_QEMU, "%s: its start was never finished", guest->name);
         guest_kill(guest, VIR_DOMAIN_SHUTOFF_FAILED);
     }
-    if (guest_is_running(guest) &&
-        (!renew_monitor(guest, &err) || !qmp_wait_greeting(guest->emulator->qmp, GREETING_MS, &err) || !learn_state(guest, &err))) {
-        log_error(LOG_QEMU, "%s: its emulator runs, but does not answer: %s", guest->name, err->message);
+    if (guest_is_running(guest) && (!renew_monitor(guest, &err) ||
+                                    !qmp_wait_greeting(guest->emulator->qmp, GREETING_MS, &err) ||
+                                    !learn_state(guest, &err))) {
+        log_error(LOG_QEMU, "%s: its emulator runs, but does not answer: %s", guest->name,
+                  err->message);
         retry_later(guest);
         return;
     }

@@ -66,7 +66,8 @@ take_number(const char *key, const char *value, int low, int high, int *number, 
 {
     if (text_to_int(value, 10, number) && *number >= low && *number <= high)
         return true;
-    return fail(err, VIR_ERR_CONF_SYNTAX, "%s: '%s' is no number from %d to %d", key, value, low, high);
+    return fail(err, VIR_ERR_CONF_SYNTAX, "%s: '%s' is no number from %d to %d", key, value, low,
+                high);
 }
 
 typedef struct {
@@ -74,7 +75,8 @@ typedef struct {
 } OwnerWords;
 
 static bool
-take_setting(QemuConfig *config, OwnerWords *owner, const char *key, const char *value, GError **err)
+take_setting(QemuConfig *config, OwnerWords *owner, const char *key, const char *value,
+             GError **err)
 {
     int number;
 

@@ -23,8 +23,9 @@
 bool
 guest_pause(Guest *guest, int reason, GError **err)
 {
-    int detail = reason == VIR_DOMAIN_PAUSED_FROM_SNAPSHOT ? VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT
-                                                           : VIR_DOMAIN_EVENT_SUSPENDED_PAUSED;
+    int detail = reason == VIR_DOMAIN_PAUSED_FROM_SNAPSHOT
+                     ? VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT
+                     : VIR_DOMAIN_EVENT_SUSPENDED_PAUSED;
 
     if (!qmp_run(guest->emulator->qmp, "stop", NULL, err))
         return false;
@@ -97,8 +98,8 @@ start_emulator(Guest *guest, const Domain *config, GError **err)
     if (!live)
         return false;
     emulator = emulator_spawn(guest, live, 0, err);
-    ok = emulator && status_save_starting(guest, emulator, live, err) && status_save_pid(guest, emulator, err) &&
-         emulator_run(emulator, err);
+    ok = emulator && status_save_starting(guest, emulator, live, err) &&
+         status_save_pid(guest, emulator, err) && emulator_run(emulator, err);
     if (ok && !emulator_learn(emulator, live, err)) {
         emulator_kill(emulator);
         emulator_clear_up(emulator);
@@ -176,7 +177,8 @@ guest_stopped(Guest *guest, int reason)
 
     if (!emulator)
         return;
-    emulator_log_line(guest, "shutting down, reason=%s", reason_to_word(VIR_DOMAIN_SHUTOFF, reason));
+    emulator_log_line(guest, "shutting down, reason=%s",
+                      reason_to_word(VIR_DOMAIN_SHUTOFF, reason));
     log_info(LOG_QEMU, "%s: stopped, %s", guest->name, reason_to_word(VIR_DOMAIN_SHUTOFF, reason));
     status_remove(guest);
     machine_release_ports(guest->qemu, guest_live(guest));
@@ -205,7 +207,8 @@ guest_kill(Guest *guest, int reason)
         return;
     g_atomic_int_set(&guest->stop_reason, reason);
     if (!emulator_terminate(emulator, (int)guest->qemu->config->max_stopped_ms))
-        log_error(LOG_QEMU, "%s: emulator %d does not end, not even by SIGKILL", guest->name, (int)emulator->process.pid);
+        log_error(LOG_QEMU, "%s: emulator %d does not end, not even by SIGKILL", guest->name,
+                  (int)emulator->process.pid);
     guest_stopped(guest, reason);
 }
 
@@ -229,7 +232,8 @@ reset_and_run(Guest *guest, GError **err)
 
     qmp_batch_add(batch, "system_reset", NULL);
     qmp_batch_add(batch, "cont", NULL);
-    if (!qmp_batch_run(batch, guest->emulator->qmp, QMP_TIMEOUT_MS, err) || !qmp_batch_all_ok(batch, err))
+    if (!qmp_batch_run(batch, guest->emulator->qmp, QMP_TIMEOUT_MS, err) ||
+        !qmp_batch_all_ok(batch, err))
         return false;
     guest->has_shut_down = false;
     guest_set_state(guest, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
@@ -241,16 +245,18 @@ void
 guest_finish_shutdown(Guest *guest)
 {
     const Domain *live = guest_live(guest);
-    bool restarts = guest->is_fake_reboot ? live->on_reboot != LIFECYCLE_ACTION_DESTROY
-                                          : live->on_poweroff == LIFECYCLE_ACTION_RESTART ||
-                                                live->on_poweroff == LIFECYCLE_ACTION_RENAME_RESTART;
+    bool restarts = guest->is_fake_reboot
+                        ? live->on_reboot != LIFECYCLE_ACTION_DESTROY
+                        : live->on_poweroff == LIFECYCLE_ACTION_RESTART ||
+                              live->on_poweroff == LIFECYCLE_ACTION_RENAME_RESTART;
     g_autoptr(GError) err = NULL;
 
     guest->is_fake_reboot = false;
     if (restarts && reset_and_run(guest, &err))
         return;
     if (err)
-        log_error(LOG_QEMU, "%s: cannot be started again after its shutdown: %s", guest->name, err->message);
+        log_error(LOG_QEMU, "%s: cannot be started again after its shutdown: %s", guest->name,
+                  err->message);
     if (!restarts && live->on_poweroff == LIFECYCLE_ACTION_PRESERVE) {
         guest_set_state(guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
         guest_changed(guest);
@@ -273,7 +279,8 @@ guest_finish_panic(Guest *guest)
     case LIFECYCLE_ACTION_RENAME_RESTART:
         if (reset_and_run(guest, &err))
             return;
-        log_error(LOG_QEMU, "%s: cannot be started again after its crash: %s", guest->name, err->message);
+        log_error(LOG_QEMU, "%s: cannot be started again after its crash: %s", guest->name,
+                  err->message);
         break;
     default:
         break;
@@ -297,7 +304,8 @@ run_autostart(void *data)
     g_autoptr(Guest) guest = data;
     g_autoptr(GError) err = NULL;
 
-    if (!guest->is_gone && !guest_is_running(guest) && !guest_start(guest, 0, VIR_DOMAIN_RUNNING_BOOTED, &err))
+    if (!guest->is_gone && !guest_is_running(guest) &&
+        !guest_start(guest, 0, VIR_DOMAIN_RUNNING_BOOTED, &err))
         log_error(LOG_QEMU, "%s: autostart failed: %s", guest->name, err->message);
 }
 

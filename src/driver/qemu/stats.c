@@ -35,7 +35,9 @@ is_device_of(const char *name, const Disk *disk)
 {
     const char *qom = disk->private_data ? disk->private_data->qom_name : NULL;
 
-    return name && *name && ((qom && !strcmp(name, qom)) || (disk->info.alias_name && g_str_has_suffix(name, disk->info.alias_name)));
+    return name && *name &&
+           ((qom && !strcmp(name, qom)) ||
+            (disk->info.alias_name && g_str_has_suffix(name, disk->info.alias_name)));
 }
 
 bool
@@ -44,17 +46,23 @@ block_numbers_find(const Json *answer, const Disk *disk, BlockNumbers *numbers)
     gsize i;
     Json *item;
 
-    json_array_foreach(answer, i, item) {
+    json_array_foreach(answer, i, item)
+    {
         const Json *stats = json_object_get(item, "stats");
 
         if (!is_device_of(json_string_value(json_object_get(item, "qdev")), disk))
             continue;
         *numbers = (BlockNumbers){
-            .rd_reqs = number_of(stats, "rd_operations"),     .rd_bytes = number_of(stats, "rd_bytes"),
-            .rd_ns = number_of(stats, "rd_total_time_ns"),    .wr_reqs = number_of(stats, "wr_operations"),
-            .wr_bytes = number_of(stats, "wr_bytes"),         .wr_ns = number_of(stats, "wr_total_time_ns"),
-            .fl_reqs = number_of(stats, "flush_operations"),  .fl_ns = number_of(stats, "flush_total_time_ns"),
-            .wr_highest = number_of(json_object_get(json_object_get(item, "parent"), "stats"), "wr_highest_offset"),
+            .rd_reqs = number_of(stats, "rd_operations"),
+            .rd_bytes = number_of(stats, "rd_bytes"),
+            .rd_ns = number_of(stats, "rd_total_time_ns"),
+            .wr_reqs = number_of(stats, "wr_operations"),
+            .wr_bytes = number_of(stats, "wr_bytes"),
+            .wr_ns = number_of(stats, "wr_total_time_ns"),
+            .fl_reqs = number_of(stats, "flush_operations"),
+            .fl_ns = number_of(stats, "flush_total_time_ns"),
+            .wr_highest = number_of(json_object_get(json_object_get(item, "parent"), "stats"),
+                                    "wr_highest_offset"),
         };
         return true;
     }
@@ -67,9 +75,13 @@ capacity_of_device(const Json *blocks, const Disk *disk)
     gsize i;
     Json *item;
 
-    json_array_foreach(blocks, i, item)
-        if (is_device_of(json_string_value(json_object_get(item, "qdev")), disk))
-            return number_of(json_object_get(json_object_get(item, "inserted"), "image"), "virtual-size");
+    json_array_foreach(
+        blocks, i,
+        item) if (is_device_of(json_string_value(json_object_get(item, "qdev")),
+                               disk)) return number_of(json_object_get(json_object_get(item,
+                                                                                       "inserted"),
+                                                                       "image"),
+                                                       "virtual-size");
     return 0;
 }
 
@@ -82,7 +94,8 @@ block_sizes_read(const Disk *disk, const Json *blocks, BlockSizes *sizes, GError
 
     *sizes = (BlockSizes){0};
     if (!path || !disk_source_is_local(disk->type, &disk->source))
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "disk %s has no local file to look at", disk->target.dev);
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "disk %s has no local file to look at",
+                    disk->target.dev);
     if (stat(path, &st) < 0)
         return fail_errno(err, "look at", path);
     sizes->physical = (guint64)st.st_size;
@@ -121,7 +134,8 @@ read_disk(Guest *guest, const char *name, BlockNumbers *numbers, GError **err)
     if (!answer)
         return false;
     if (!block_numbers_find(answer, disk, numbers))
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "cannot find statistics for device '%s'", disk->target.dev);
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "cannot find statistics for device '%s'",
+                    disk->target.dev);
     return true;
 }
 
@@ -153,16 +167,19 @@ read_all_disks(Guest *guest, BlockNumbers *sum, GError **err)
 static bool
 read_by_path(Guest *guest, const char *path, BlockNumbers *numbers, GError **err)
 {
-    return path && *path ? read_disk(guest, path, numbers, err) : read_all_disks(guest, numbers, err);
+    return path && *path ? read_disk(guest, path, numbers, err)
+                         : read_all_disks(guest, numbers, err);
 }
 
 static bool
-qemu_domain_block_stats(Call *call, const RemoteDomainBlockStatsArgs *args, RemoteDomainBlockStatsRet *ret, GError **err)
+qemu_domain_block_stats(Call *call, const RemoteDomainBlockStatsArgs *args,
+                        RemoteDomainBlockStatsRet *ret, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     BlockNumbers numbers;
 
-    if (!guest || !guest_require_running(guest, err) || !read_by_path(guest, args->path, &numbers, err))
+    if (!guest || !guest_require_running(guest, err) ||
+        !read_by_path(guest, args->path, &numbers, err))
         return false;
     ret->rd_req = (gint64)numbers.rd_reqs;
     ret->rd_bytes = (gint64)numbers.rd_bytes;
@@ -173,15 +190,15 @@ qemu_domain_block_stats(Call *call, const RemoteDomainBlockStatsArgs *args, Remo
 }
 
 static bool
-qemu_domain_block_stats_flags(Call *call, const RemoteDomainBlockStatsFlagsArgs *args, RemoteDomainBlockStatsFlagsRet *ret,
-                              GError **err)
+qemu_domain_block_stats_flags(Call *call, const RemoteDomainBlockStatsFlagsArgs *args,
+                              RemoteDomainBlockStatsFlagsRet *ret, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     g_auto(ParamList) list = PARAM_LIST_INIT;
     BlockNumbers numbers;
 
-    if (!guest || !qemu_check_flags(call, args->flags, VIR_TYPED_PARAM_STRING_OKAY, err) || !guest_require_running(guest, err) ||
-        !read_by_path(guest, args->path, &numbers, err))
+    if (!guest || !qemu_check_flags(call, args->flags, VIR_TYPED_PARAM_STRING_OKAY, err) ||
+        !guest_require_running(guest, err) || !read_by_path(guest, args->path, &numbers, err))
         return false;
     params_add_llong(&list, VIR_DOMAIN_BLOCK_STATS_WRITE_BYTES, (gint64)numbers.wr_bytes);
     params_add_llong(&list, VIR_DOMAIN_BLOCK_STATS_WRITE_REQ, (gint64)numbers.wr_reqs);
@@ -198,7 +215,8 @@ qemu_domain_block_stats_flags(Call *call, const RemoteDomainBlockStatsFlagsArgs 
 }
 
 static bool
-qemu_domain_get_block_info(Call *call, const RemoteDomainGetBlockInfoArgs *args, RemoteDomainGetBlockInfoRet *ret, GError **err)
+qemu_domain_get_block_info(Call *call, const RemoteDomainGetBlockInfoArgs *args,
+                           RemoteDomainGetBlockInfoRet *ret, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     const Disk *disk;
@@ -211,7 +229,8 @@ qemu_domain_get_block_info(Call *call, const RemoteDomainGetBlockInfoArgs *args,
     if (!disk)
         return fail(err, VIR_ERR_INVALID_ARG, "invalid path %s not assigned to domain", args->path);
     if (disk_source_is_empty(disk->type, &disk->source))
-        return fail(err, VIR_ERR_INVALID_ARG, "disk '%s' does not currently have a source assigned", args->path);
+        return fail(err, VIR_ERR_INVALID_ARG, "disk '%s' does not currently have a source assigned",
+                    args->path);
     if (guest_is_running(guest)) {
         blocks = qmp_call(guest->emulator->qmp, "query-block", NULL, err);
         if (!blocks)
@@ -269,40 +288,47 @@ memory_numbers(const Json *guest_stats, const Json *balloon, pid_t pid)
     guint64 rss_kib;
 
     if (json_object_get(balloon, "actual"))
-        add_number(numbers, VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON, number_of(balloon, "actual") / 1024);
+        add_number(numbers, VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON,
+                   number_of(balloon, "actual") / 1024);
     for (gsize i = 0; i < G_N_ELEMENTS(known); i++) {
         const Json *value = json_object_get(stats, known[i].key);
 
         /* Unknown values are all ones, which JSON shows as -1 or as 2^64 - 1. */
         if (json_is_integer(value) && json_integer_value(value) >= 0)
-            add_number(numbers, known[i].tag, (guint64)json_integer_value(value) / known[i].divisor);
+            add_number(numbers, known[i].tag,
+                       (guint64)json_integer_value(value) / known[i].divisor);
     }
     if (number_of(guest_stats, "last-update"))
-        add_number(numbers, VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE, number_of(guest_stats, "last-update"));
+        add_number(numbers, VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE,
+                   number_of(guest_stats, "last-update"));
     if (process_read_usage(pid, 0, NULL, NULL, &rss_kib, NULL))
         add_number(numbers, VIR_DOMAIN_MEMORY_STAT_RSS, rss_kib);
     return numbers;
 }
 
 static bool
-qemu_domain_memory_stats(Call *call, const RemoteDomainMemoryStatsArgs *args, RemoteDomainMemoryStatsRet *ret, GError **err)
+qemu_domain_memory_stats(Call *call, const RemoteDomainMemoryStatsArgs *args,
+                         RemoteDomainMemoryStatsRet *ret, GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     g_autoptr(QmpBatch) batch = qmp_batch_new();
     g_autoptr(GArray) numbers = NULL;
     g_autofree char *path = NULL;
 
-    if (!guest || !qemu_check_flags(call, args->flags, 0, err) || !guest_require_running(guest, err))
+    if (!guest || !qemu_check_flags(call, args->flags, 0, err) ||
+        !guest_require_running(guest, err))
         return false;
     path = balloon_path(guest_live(guest));
     if (path) {
         qmp_batch_add(batch, "query-balloon", NULL);
-        qmp_batch_add(batch, "qom-get", json_pack("{s:s s:s}", "path", path, "property", "guest-stats"));
+        qmp_batch_add(batch, "qom-get",
+                      json_pack("{s:s s:s}", "path", path, "property", "guest-stats"));
         if (!qmp_batch_run(batch, guest->emulator->qmp, QMP_TIMEOUT_MS, err))
             return false;
     }
-    numbers = memory_numbers(path ? qmp_batch_reply(batch, 1, NULL) : NULL, path ? qmp_batch_reply(batch, 0, NULL) : NULL,
-                             guest->emulator->process.pid);
+    numbers =
+        memory_numbers(path ? qmp_batch_reply(batch, 1, NULL) : NULL,
+                       path ? qmp_batch_reply(batch, 0, NULL) : NULL, guest->emulator->process.pid);
     ret->stats.items = g_new0(RemoteDomainMemoryStat, numbers->len);
     for (guint i = 0; i < numbers->len && i < args->maxStats; i++) {
         ret->stats.items[i].tag = g_array_index(numbers, MemoryNumber, i).tag;
@@ -343,7 +369,8 @@ fill_map(guchar *map, gsize len, pid_t thread)
 }
 
 static bool
-qemu_domain_get_vcpus(Call *call, const RemoteDomainGetVcpusArgs *args, RemoteDomainGetVcpusRet *ret, GError **err)
+qemu_domain_get_vcpus(Call *call, const RemoteDomainGetVcpusArgs *args,
+                      RemoteDomainGetVcpusRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
     const Emulator *emulator = view ? view->emulator : NULL;
@@ -352,7 +379,8 @@ qemu_domain_get_vcpus(Call *call, const RemoteDomainGetVcpusArgs *args, RemoteDo
     if (!view)
         return false;
     if (!emulator)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "cannot retrieve vcpu information on inactive domain");
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "cannot retrieve vcpu information on inactive domain");
     if (args->maxinfo < 0 || args->maplen < 0)
         return fail(err, VIR_ERR_INVALID_ARG, "negative size");
     count = MIN(emulator->vcpu_threads->len, (guint)args->maxinfo);
@@ -369,7 +397,8 @@ qemu_domain_get_vcpus(Call *call, const RemoteDomainGetVcpusArgs *args, RemoteDo
         ret->info.items[i].number = i;
         ret->info.items[i].state = VIR_VCPU_RUNNING;
         thread_times(emulator->process.pid, thread, &ret->info.items[i].cpu_time, &delay_ns);
-        process_read_usage(emulator->process.pid, thread, NULL, NULL, NULL, &ret->info.items[i].cpu);
+        process_read_usage(emulator->process.pid, thread, NULL, NULL, NULL,
+                           &ret->info.items[i].cpu);
         if (args->maplen)
             fill_map(ret->cpumaps.items + i * (gsize)args->maplen, (gsize)args->maplen, thread);
     }
@@ -393,8 +422,9 @@ interface_numbers(const char *name, guint64 numbers[8], GError **err)
         *colon = '\0';
         if (strcmp(g_strstrip(*line), name) != 0)
             continue;
-        if (sscanf(colon + 1, "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", &rx[0], &rx[1], &rx[2], &rx[3], &rx[4],
-                   &rx[5], &rx[6], &rx[7], &tx[0], &tx[1], &tx[2], &tx[3]) != 12)
+        if (sscanf(colon + 1, "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", &rx[0],
+                   &rx[1], &rx[2], &rx[3], &rx[4], &rx[5], &rx[6], &rx[7], &tx[0], &tx[1], &tx[2],
+                   &tx[3]) != 12)
             break;
         /* What the host's end sends is what the guest receives. */
         for (int i = 0; i < 4; i++) {
@@ -421,8 +451,8 @@ find_interface(const Domain *live, const char *device)
 }
 
 static bool
-qemu_domain_interface_stats(Call *call, const RemoteDomainInterfaceStatsArgs *args, RemoteDomainInterfaceStatsRet *ret,
-                            GError **err)
+qemu_domain_interface_stats(Call *call, const RemoteDomainInterfaceStatsArgs *args,
+                            RemoteDomainInterfaceStatsRet *ret, GError **err)
 {
     g_autoptr(GuestView) view = guest_view_of_call(call, &args->dom, err);
     const Interface *net;
@@ -434,7 +464,8 @@ qemu_domain_interface_stats(Call *call, const RemoteDomainInterfaceStatsArgs *ar
         return fail_not_running(err);
     net = find_interface(machine_domain(view->live), args->device);
     if (!net)
-        return fail(err, VIR_ERR_INVALID_ARG, "invalid path, '%s' is not a known interface", args->device);
+        return fail(err, VIR_ERR_INVALID_ARG, "invalid path, '%s' is not a known interface",
+                    args->device);
     if (!net->target_dev)
         return fail(err, VIR_ERR_INTERNAL_ERROR, "Interface name not provided");
     if (!interface_numbers(net->target_dev, numbers, err))

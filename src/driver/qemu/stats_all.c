@@ -16,15 +16,15 @@
 enum { DEADLINE_MS = 1000 };
 
 enum {
-    KNOWN_STATS = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU |
-                  VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK,
+    KNOWN_STATS = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON |
+                  VIR_DOMAIN_STATS_VCPU | VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK,
     ASKS_MONITOR = VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_BLOCK,
 };
 
 /* One guest on its way. */
 typedef struct {
     GuestView *view;
-    QmpBatch *batch; /* NULL: nothing was asked */
+    QmpBatch *batch;                                     /* NULL: nothing was asked */
     int stats_at, blocks_at, balloon_at, guest_stats_at; /* numbers in the batch, -1: not asked */
 } Subject;
 
@@ -51,8 +51,9 @@ ask(Subject *subject, guint stats)
     }
     if (stats & VIR_DOMAIN_STATS_BALLOON && path) {
         subject->balloon_at = (int)qmp_batch_add(subject->batch, "query-balloon", NULL);
-        subject->guest_stats_at = (int)qmp_batch_add(
-            subject->batch, "qom-get", json_pack("{s:s s:s}", "path", path, "property", "guest-stats"));
+        subject->guest_stats_at =
+            (int)qmp_batch_add(subject->batch, "qom-get",
+                               json_pack("{s:s s:s}", "path", path, "property", "guest-stats"));
     }
     /* A monitor that is closed has no answers; the rest of the guest has. */
     if (!qmp_batch_start(subject->batch, subject->view->emulator->qmp, NULL))
@@ -63,7 +64,8 @@ ask(Subject *subject, guint stats)
 static Json *
 take_answer(Subject *subject, int at, EmulatorCached which)
 {
-    const Json *answer = subject->batch && at >= 0 ? qmp_batch_reply(subject->batch, (guint)at, NULL) : NULL;
+    const Json *answer =
+        subject->batch && at >= 0 ? qmp_batch_reply(subject->batch, (guint)at, NULL) : NULL;
 
     return emulator_cache_swap(subject->view->emulator, which, answer);
 }
@@ -80,7 +82,8 @@ add_cpu(ParamList *list, const GuestView *view)
 {
     guint64 user_ns, system_ns;
 
-    if (!view->emulator || !process_read_usage(view->emulator->process.pid, 0, &user_ns, &system_ns, NULL, NULL))
+    if (!view->emulator ||
+        !process_read_usage(view->emulator->process.pid, 0, &user_ns, &system_ns, NULL, NULL))
         return;
     params_add_ullong(list, "cpu.time", user_ns + system_ns);
     params_add_ullong(list, "cpu.user", user_ns);
@@ -121,7 +124,8 @@ add_balloon(ParamList *list, Subject *subject)
     if (view->emulator) {
         balloon = take_answer(subject, subject->balloon_at, EMULATOR_CACHED_BALLOON);
         guest_stats = take_answer(subject, subject->guest_stats_at, EMULATOR_CACHED_GUEST_STATS);
-        params_add_ullong(list, "balloon.current", dom->has_current_memory ? dom->current_memory : dom->memory.text);
+        params_add_ullong(list, "balloon.current",
+                          dom->has_current_memory ? dom->current_memory : dom->memory.text);
     } else {
         params_add_ullong(list, "balloon.current", 0);
     }
@@ -150,7 +154,8 @@ add_vcpus(ParamList *list, const GuestView *view)
     for (guint i = 0; threads && i < threads->len; i++) {
         guint64 run_ns, delay_ns;
 
-        if (!thread_times(view->emulator->process.pid, g_array_index(threads, pid_t, i), &run_ns, &delay_ns))
+        if (!thread_times(view->emulator->process.pid, g_array_index(threads, pid_t, i), &run_ns,
+                          &delay_ns))
             continue;
         params_set_prefix(list, "vcpu.%u.", i);
         params_add_int(list, "state", VIR_VCPU_RUNNING);
@@ -164,7 +169,8 @@ add_vcpus(ParamList *list, const GuestView *view)
 static void
 add_nets(ParamList *list, const GuestView *view)
 {
-    static const char *const names[] = {"rx.bytes", "rx.pkts", "rx.errs", "rx.drop", "tx.bytes", "tx.pkts", "tx.errs", "tx.drop"};
+    static const char *const names[] = {"rx.bytes", "rx.pkts", "rx.errs", "rx.drop",
+                                        "tx.bytes", "tx.pkts", "tx.errs", "tx.drop"};
     const Domain *live = machine_domain(view->live);
 
     if (!live)
@@ -290,11 +296,13 @@ qemu_connect_get_all_domain_stats(Call *call, const RemoteConnectGetAllDomainSta
                                   RemoteConnectGetAllDomainStatsRet *ret, GError **err)
 {
     enum {
-        KNOWN = VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | VIR_CONNECT_GET_ALL_DOMAINS_STATS_INACTIVE |
-                VIR_CONNECT_GET_ALL_DOMAINS_STATS_PERSISTENT | VIR_CONNECT_GET_ALL_DOMAINS_STATS_TRANSIENT |
-                VIR_CONNECT_GET_ALL_DOMAINS_STATS_RUNNING | VIR_CONNECT_GET_ALL_DOMAINS_STATS_PAUSED |
-                VIR_CONNECT_GET_ALL_DOMAINS_STATS_SHUTOFF | VIR_CONNECT_GET_ALL_DOMAINS_STATS_OTHER |
-                VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
+        KNOWN =
+            VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | VIR_CONNECT_GET_ALL_DOMAINS_STATS_INACTIVE |
+            VIR_CONNECT_GET_ALL_DOMAINS_STATS_PERSISTENT |
+            VIR_CONNECT_GET_ALL_DOMAINS_STATS_TRANSIENT |
+            VIR_CONNECT_GET_ALL_DOMAINS_STATS_RUNNING | VIR_CONNECT_GET_ALL_DOMAINS_STATS_PAUSED |
+            VIR_CONNECT_GET_ALL_DOMAINS_STATS_SHUTOFF | VIR_CONNECT_GET_ALL_DOMAINS_STATS_OTHER |
+            VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
         ENFORCE = (int)VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS,
     };
     guint stats = args->stats ? args->stats & KNOWN_STATS : KNOWN_STATS;
@@ -305,7 +313,8 @@ qemu_connect_get_all_domain_stats(Call *call, const RemoteConnectGetAllDomainSta
     if (!qemu_check_flags(call, args->flags, (guint)KNOWN | (guint)ENFORCE, err))
         return false;
     if (args->flags & (guint)ENFORCE && args->stats & ~(guint)KNOWN_STATS)
-        return fail(err, VIR_ERR_ARGUMENT_UNSUPPORTED, "Stats types bits 0x%x are not supported by this daemon or QEMU",
+        return fail(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
+                    "Stats types bits 0x%x are not supported by this daemon or QEMU",
                     args->stats & ~(guint)KNOWN_STATS);
     views = choose_guests(call, args);
     subjects = g_array_new(FALSE, TRUE, sizeof(Subject));

@@ -15,23 +15,31 @@
 #include "driver/qemu/emulator.h"
 
 static const char *const state_words[] = {
-    [VIR_DOMAIN_NOSTATE] = "nostate",   [VIR_DOMAIN_RUNNING] = "running",   [VIR_DOMAIN_BLOCKED] = "blocked",
-    [VIR_DOMAIN_PAUSED] = "paused",     [VIR_DOMAIN_SHUTDOWN] = "shutdown", [VIR_DOMAIN_SHUTOFF] = "shutoff",
+    [VIR_DOMAIN_NOSTATE] = "nostate",   [VIR_DOMAIN_RUNNING] = "running",
+    [VIR_DOMAIN_BLOCKED] = "blocked",   [VIR_DOMAIN_PAUSED] = "paused",
+    [VIR_DOMAIN_SHUTDOWN] = "shutdown", [VIR_DOMAIN_SHUTOFF] = "shutoff",
     [VIR_DOMAIN_CRASHED] = "crashed",   [VIR_DOMAIN_PMSUSPENDED] = "pmsuspended",
 };
 
 static const char *const running_words[] = {
-    "unknown", "booted", "migrated", "restored", "from snapshot", "unpaused", "migration canceled", "save canceled",
-    "wakeup", "crashed", "post-copy", "post-copy failed",
+    "unknown",       "booted",   "migrated",           "restored",
+    "from snapshot", "unpaused", "migration canceled", "save canceled",
+    "wakeup",        "crashed",  "post-copy",          "post-copy failed",
 };
 
 static const char *const paused_words[] = {
-    "unknown", "user", "migration", "save", "dump", "ioerror", "watchdog", "from snapshot", "shutdown", "snapshot",
-    "panicked", "starting up", "post-copy", "post-copy failed",
+    "unknown",   "user",
+    "migration", "save",
+    "dump",      "ioerror",
+    "watchdog",  "from snapshot",
+    "shutdown",  "snapshot",
+    "panicked",  "starting up",
+    "post-copy", "post-copy failed",
 };
 
 static const char *const shutoff_words[] = {
-    "unknown", "shutdown", "destroyed", "crashed", "migrated", "saved", "failed", "from snapshot", "daemon",
+    "unknown", "shutdown", "destroyed",     "crashed", "migrated",
+    "saved",   "failed",   "from snapshot", "daemon",
 };
 
 static const char *const shutdown_words[] = {"unknown", "user"};
@@ -104,12 +112,39 @@ static void
 add_flags(DomainStatus *status)
 {
     static const char *const flags[] = {
-        "kvm", "no-hpet", "no-acpi", "disable-s3", "disable-s4", "seccomp-sandbox", "vnc", "rng-random",
-        "usb-hub", "virtio-scsi-pci", "pci-bridge", "usb-storage", "pvpanic", "iothread", "virtio-gpu", "ich9-disable-s3",
-        "ich9-disable-s4", "query-hotpluggable-cpus", "virtio-vga", "pcie-root-port", "query-cpu-definitions",
-        "qemu-xhci", "isa-serial", "pcie-pci-bridge", "query-named-block-nodes.flat", "blockdev-reopen",
-        "blockdev-snapshot.allow-write-only-overlay", "tcg", "block-export-add", "object.qapified", "set-action",
-        "netdev.json", "device.json+hotplug",
+        "kvm",
+        "no-hpet",
+        "no-acpi",
+        "disable-s3",
+        "disable-s4",
+        "seccomp-sandbox",
+        "vnc",
+        "rng-random",
+        "usb-hub",
+        "virtio-scsi-pci",
+        "pci-bridge",
+        "usb-storage",
+        "pvpanic",
+        "iothread",
+        "virtio-gpu",
+        "ich9-disable-s3",
+        "ich9-disable-s4",
+        "query-hotpluggable-cpus",
+        "virtio-vga",
+        "pcie-root-port",
+        "query-cpu-definitions",
+        "qemu-xhci",
+        "isa-serial",
+        "pcie-pci-bridge",
+        "query-named-block-nodes.flat",
+        "blockdev-reopen",
+        "blockdev-snapshot.allow-write-only-overlay",
+        "tcg",
+        "block-export-add",
+        "object.qapified",
+        "set-action",
+        "netdev.json",
+        "device.json+hotplug",
     };
 
     status->n_flags = G_N_ELEMENTS(flags);
@@ -136,7 +171,8 @@ add_device(Domain *dom, const DomainDevice *device, void *data, GError **err)
 static void
 add_taints(DomainStatus *status, Guest *guest)
 {
-    g_autoptr(GList) words = g_list_sort(g_hash_table_get_keys(guest->taints), (GCompareFunc)strcmp);
+    g_autoptr(GList) words =
+        g_list_sort(g_hash_table_get_keys(guest->taints), (GCompareFunc)strcmp);
 
     status->taints = g_new0(StatusTaint *, g_list_length(words));
     for (GList *at = words; at; at = at->next) {
@@ -193,7 +229,8 @@ status_format(Guest *guest, const Emulator *emulator, const Domain *live, int st
 }
 
 static bool
-save(Guest *guest, const Emulator *emulator, const Domain *live, int state, int reason, GError **err)
+save(Guest *guest, const Emulator *emulator, const Domain *live, int state, int reason,
+     GError **err)
 {
     g_autofree char *xml = status_format(guest, emulator, live, state, reason);
     char uuid[UUID_TEXT];

@@ -8,7 +8,8 @@
 
 /* What the state file of @emulator, running @live, says. The guest need not be installed yet: a start writes its file
  * before the emulator runs. */
-char *status_format(Guest *guest, const Emulator *emulator, const Domain *live, int state, int reason);
+char *status_format(Guest *guest, const Emulator *emulator, const Domain *live, int state,
+                    int reason);
 /* Write it for an emulator that is about to run (paused, "starting up"). */
 bool status_save_starting(Guest *guest, const Emulator *emulator, const Domain *live, GError **err);
 /* The pid file beside it. */

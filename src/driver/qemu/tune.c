@@ -48,11 +48,14 @@ set_live_memory(Guest *guest, guint64 memory_kib, GError **err)
     g_autofree char *path = balloon_path(live);
 
     if (!path)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "Unable to change memory of active domain without the balloon device and guest OS balloon driver");
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "Unable to change memory of active domain without the balloon device and guest "
+                    "OS balloon driver");
     if (memory_kib > live->memory.text)
         return fail(err, VIR_ERR_INVALID_ARG, "cannot set memory higher than max memory");
     /* The guest's answer is an event, which changes the definition. */
-    return qmp_run(guest->emulator->qmp, "balloon", json_pack("{s:I}", "value", (json_int_t)memory_kib * 1024), err);
+    return qmp_run(guest->emulator->qmp, "balloon",
+                   json_pack("{s:I}", "value", (json_int_t)memory_kib * 1024), err);
 }
 
 static bool
@@ -62,7 +65,9 @@ set_config_memory(Guest *guest, guint64 memory_kib, bool is_maximum, GError **er
 
     if (is_maximum) {
         if (config->cpu.numa.n_cells)
-            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "initial memory size of a domain with NUMA nodes cannot be modified with this API");
+            return fail(
+                err, VIR_ERR_CONFIG_UNSUPPORTED,
+                "initial memory size of a domain with NUMA nodes cannot be modified with this API");
         config->memory.text = memory_kib;
         if (config->has_current_memory && config->current_memory > memory_kib)
             config->current_memory = memory_kib;
@@ -76,19 +81,24 @@ set_config_memory(Guest *guest, guint64 memory_kib, bool is_maximum, GError **er
 }
 
 static bool
-set_memory(Call *call, const RemoteNonnullDomain *dom, guint64 memory_kib, guint flags, GError **err)
+set_memory(Call *call, const RemoteNonnullDomain *dom, guint64 memory_kib, guint flags,
+           GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, dom, err);
     bool is_maximum = flags & VIR_DOMAIN_MEM_MAXIMUM;
     bool is_live, is_config;
 
-    if (!guest || !qemu_check_flags(call, flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG | VIR_DOMAIN_MEM_MAXIMUM, err) ||
+    if (!guest ||
+        !qemu_check_flags(
+            call, flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG | VIR_DOMAIN_MEM_MAXIMUM,
+            err) ||
         !guest_settle_affect(guest, flags, &is_live, &is_config, err))
         return false;
     if (memory_kib == 0)
         return fail(err, VIR_ERR_INVALID_ARG, "memory size is zero");
     if (is_live && is_maximum)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "cannot resize the maximum memory on an active domain");
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "cannot resize the maximum memory on an active domain");
     return (!is_live || set_live_memory(guest, memory_kib, err)) &&
            (!is_config || set_config_memory(guest, memory_kib, is_maximum, err));
 }
@@ -121,13 +131,16 @@ set_period(Domain *dom, int period)
 }
 
 static bool
-qemu_domain_set_memory_stats_period(Call *call, const RemoteDomainSetMemoryStatsPeriodArgs *args, GError **err)
+qemu_domain_set_memory_stats_period(Call *call, const RemoteDomainSetMemoryStatsPeriodArgs *args,
+                                    GError **err)
 {
     g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
     g_autofree char *path = NULL;
     bool is_live, is_config;
 
-    if (!guest || !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG, err) ||
+    if (!guest ||
+        !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG,
+                          err) ||
         !guest_settle_affect(guest, args->flags, &is_live, &is_config, err))
         return false;
     if (args->period < 0)
@@ -137,9 +150,12 @@ qemu_domain_set_memory_stats_period(Call *call, const RemoteDomainSetMemoryStats
         Domain *live;
 
         if (!path)
-            return fail(err, VIR_ERR_OPERATION_INVALID, "No memory balloon device configured, can not set the collection period");
+            return fail(err, VIR_ERR_OPERATION_INVALID,
+                        "No memory balloon device configured, can not set the collection period");
         if (!qmp_run(guest->emulator->qmp, "qom-set",
-                     json_pack("{s:s s:s s:i}", "path", path, "property", "guest-stats-polling-interval", "value", args->period), err))
+                     json_pack("{s:s s:s s:i}", "path", path, "property",
+                               "guest-stats-polling-interval", "value", args->period),
+                     err))
             return false;
         live = domain_copy(guest_live(guest));
         set_period(live, args->period);
@@ -164,27 +180,35 @@ set_vcpus(Call *call, const RemoteNonnullDomain *dom, guint count, guint flags, 
     g_autoptr(Domain) config = NULL;
     bool is_live, is_config;
 
-    if (!guest || !qemu_check_flags(call, flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG | VIR_DOMAIN_VCPU_MAXIMUM, err) ||
+    if (!guest ||
+        !qemu_check_flags(
+            call, flags,
+            VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG | VIR_DOMAIN_VCPU_MAXIMUM, err) ||
         !guest_settle_affect(guest, flags, &is_live, &is_config, err))
         return false;
     if (count == 0)
         return fail(err, VIR_ERR_INVALID_ARG, "the number of vCPUs is zero");
     if (is_live)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED, "vCPUs of a running domain cannot be changed");
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "vCPUs of a running domain cannot be changed");
     config = domain_copy(guest_config(guest));
     if (flags & VIR_DOMAIN_VCPU_MAXIMUM) {
         const CpuTopology *topology = &config->cpu.topology;
         guint dies = topology->has_dies ? topology->dies : 1;
 
-        if (topology->has_sockets && topology->sockets * dies * topology->cores * topology->threads != count)
-            return fail(err, VIR_ERR_INVALID_ARG, "CPU topology doesn't match the desired vcpu count");
+        if (topology->has_sockets &&
+            topology->sockets * dies * topology->cores * topology->threads != count)
+            return fail(err, VIR_ERR_INVALID_ARG,
+                        "CPU topology doesn't match the desired vcpu count");
         config->vcpu.text = count;
         config->vcpu.has_text = true;
         if (config->vcpu.has_current && config->vcpu.current >= count)
             config->vcpu.has_current = false;
     } else {
         if (count > config->vcpu.text)
-            return fail(err, VIR_ERR_INVALID_ARG, "requested vcpus is greater than max allowable vcpus for the persistent domain: %u > %u",
+            return fail(err, VIR_ERR_INVALID_ARG,
+                        "requested vcpus is greater than max allowable vcpus for the persistent "
+                        "domain: %u > %u",
                         count, config->vcpu.text);
         config->vcpu.current = count;
         config->vcpu.has_current = count != config->vcpu.text;
