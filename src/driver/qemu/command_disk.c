@@ -370,8 +370,6 @@ check_disk(const Disk *disk, GError **err)
     if (disk->driver.name && strcmp(disk->driver.name, "qemu") != 0)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "unsupported driver name '%s' for disk '%s'", disk->driver.name,
                     disk->source.file ? disk->source.file : disk->target.dev);
-    if (disk->iotune)
-        return refuse_disk(err, disk, "element <iotune>");
     if (disk->transient)
         return refuse_disk(err, disk, "element <transient>");
     if (disk->auth || disk->source.auth)

@@ -180,6 +180,51 @@ add_balloon(QmpBatch *batch, const Domain *live)
     }
 }
 
+/* The emulator wants all six rates; 0 is no limit. Bursts and their length only when they are there. */
+static Json *
+throttle(const Disk *disk)
+{
+    const DiskIoTune *tune = disk->iotune;
+    const struct {
+        const char *name;
+        bool is_set;
+        guint64 value;
+    } optional[] = {
+        {"bps_max", tune->has_total_bytes_sec_max, tune->total_bytes_sec_max},
+        {"bps_rd_max", tune->has_read_bytes_sec_max, tune->read_bytes_sec_max},
+        {"bps_wr_max", tune->has_write_bytes_sec_max, tune->write_bytes_sec_max},
+        {"iops_max", tune->has_total_iops_sec_max, tune->total_iops_sec_max},
+        {"iops_rd_max", tune->has_read_iops_sec_max, tune->read_iops_sec_max},
+        {"iops_wr_max", tune->has_write_iops_sec_max, tune->write_iops_sec_max},
+        {"bps_max_length", tune->has_total_bytes_sec_max_length, tune->total_bytes_sec_max_length},
+        {"bps_rd_max_length", tune->has_read_bytes_sec_max_length, tune->read_bytes_sec_max_length},
+        {"bps_wr_max_length", tune->has_write_bytes_sec_max_length, tune->write_bytes_sec_max_length},
+        {"iops_max_length", tune->has_total_iops_sec_max_length, tune->total_iops_sec_max_length},
+        {"iops_rd_max_length", tune->has_read_iops_sec_max_length, tune->read_iops_sec_max_length},
+        {"iops_wr_max_length", tune->has_write_iops_sec_max_length, tune->write_iops_sec_max_length},
+        {"iops_size", tune->has_size_iops_sec, tune->size_iops_sec},
+    };
+    Json *limits = json_pack("{s:s s:I s:I s:I s:I s:I s:I}", "id", disk->private_data->qom_name, "bps",
+                             (json_int_t)tune->total_bytes_sec, "bps_rd", (json_int_t)tune->read_bytes_sec, "bps_wr",
+                             (json_int_t)tune->write_bytes_sec, "iops", (json_int_t)tune->total_iops_sec, "iops_rd",
+                             (json_int_t)tune->read_iops_sec, "iops_wr", (json_int_t)tune->write_iops_sec);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(optional); i++)
+        if (optional[i].is_set && optional[i].value)
+            json_object_set_new(limits, optional[i].name, json_integer((json_int_t)optional[i].value));
+    if (tune->group_name)
+        json_object_set_new(limits, "group", json_string(tune->group_name));
+    return limits;
+}
+
+static void
+add_throttles(QmpBatch *batch, const Domain *live)
+{
+    for (gsize i = 0; i < live->n_disks; i++)
+        if (live->disks[i]->iotune && !disk_source_is_empty(live->disks[i]->type, &live->disks[i]->source))
+            qmp_batch_add(batch, "block_set_io_throttle", throttle(live->disks[i]));
+}
+
 bool
 emulator_learn(Emulator *emulator, Domain *live, GError **err)
 {
@@ -192,6 +237,7 @@ emulator_learn(Emulator *emulator, Domain *live, GError **err)
         add_actions(batch, live);
         add_passwords(batch, live);
         add_balloon(batch, live);
+        add_throttles(batch, live);
     }
     if (!qmp_batch_run(batch, emulator->qmp, QMP_TIMEOUT_MS, err) || !qmp_batch_all_ok(batch, err))
         return false;
