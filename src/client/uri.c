@@ -439,6 +439,14 @@ client_target_resolve(const char *given, bool is_read_only, bool use_aliases, Cl
     return plan_transport(words[1], uri, driver, params, is_read_only, target, err);
 }
 
+/* Whose admin sockets there are. */
+static const char *const admin_daemons[] = {
+    "libvirtd",     "virtqemud",     "virtnetworkd", "virtstoraged", "virtinterfaced",
+    "virtnodedevd", "virtnwfilterd", "virtsecretd",  "virtlxcd",     "virtxend",
+    "virtbhyved",   "virtvzd",       "virtvboxd",    "virtchd",      "virtproxyd",
+    "virtlockd",    "virtlogd",      NULL,
+};
+
 bool
 client_target_resolve_admin(const char *given, ClientTarget *target, GError **err)
 {
@@ -455,9 +463,12 @@ client_target_resolve_admin(const char *given, ClientTarget *target, GError **er
         return fail(err, VIR_ERR_INTERNAL_ERROR, "Unable to parse URI %s", resolved);
     const char *daemon = g_uri_get_scheme(uri), *path = g_uri_get_path(uri);
     bool is_session = g_str_equal(path, "/session");
+    if (!g_strv_contains(admin_daemons, daemon))
+        return error_set(err, VIR_FROM_ADMIN, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "admin URI '%s': there is no daemon '%s'", resolved, daemon);
     if (!is_session && !g_str_equal(path, "/system"))
-        return fail(err, VIR_ERR_INVALID_ARG, "admin URI '%s': path must be /system or /session",
-                    resolved);
+        return error_set(err, VIR_FROM_ADMIN, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "admin URI '%s': path must be /system or /session", resolved);
     target->driver_uri = g_strdup(resolved);
     target->is_private = true;
     params = g_uri_get_query(uri)

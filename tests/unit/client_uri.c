@@ -164,10 +164,13 @@ admin_sockets_are_named_after_their_daemon(void)
         g_assert_true(client_target_resolve_admin(cases[i][0], &target, &err));
         g_assert_cmpstr(target.socket_path, ==, cases[i][1]);
     }
-    g_auto(ClientTarget) target = {0};
-    g_autoptr(GError) err = NULL;
-    g_assert_false(client_target_resolve_admin("libvirtd:///elsewhere", &target, &err));
-    g_assert_cmpint(err->code, ==, VIR_ERR_INVALID_ARG);
+    static const char *const refused[] = {"libvirtd:///elsewhere", "nothingd:///system"};
+    for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {
+        g_auto(ClientTarget) target = {0};
+        g_autoptr(GError) err = NULL;
+        g_assert_false(client_target_resolve_admin(refused[i], &target, &err));
+        g_assert_cmpint(err->code, ==, VIR_ERR_CONFIG_UNSUPPORTED);
+    }
 }
 
 int
