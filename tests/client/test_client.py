@@ -170,7 +170,7 @@ while True:
 ''')
     carrier.chmod(0o755)
     conn = libvirt.open(f'qemu+ext:///system?command={carrier}')
-    assert conn.getURI() == 'qemu:///system'
+    assert conn.getURI() == f'qemu+ext:///system?command={carrier}'
     assert [dom.name() for dom in conn.listAllDomains()] == ['busy', 'echo', 'idle']
     assert not conn.isSecure()
     assert conn.close() == 0
