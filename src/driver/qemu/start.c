@@ -146,9 +146,12 @@ guest_start_from(Guest *guest, const Domain *config, guint flags, int state_reas
     return true;
 }
 
+/* @was_ended: by us, and not found to be gone. */
 static int
-stopped_detail(int reason)
+stopped_detail(int reason, bool was_ended)
 {
+    if (!was_ended && reason == VIR_DOMAIN_SHUTOFF_CRASHED)
+        return VIR_DOMAIN_EVENT_STOPPED_FAILED;
     switch (reason) {
     case VIR_DOMAIN_SHUTOFF_DESTROYED:
         return VIR_DOMAIN_EVENT_STOPPED_DESTROYED;
@@ -173,6 +176,7 @@ void
 guest_stopped(Guest *guest, int reason)
 {
     g_autoptr(Emulator) emulator = g_steal_pointer(&guest->emulator);
+    const bool was_ended = g_atomic_int_get(&guest->stop_reason) >= 0;
     g_autoptr(GError) err = NULL;
 
     if (!emulator)
@@ -193,7 +197,7 @@ guest_stopped(Guest *guest, int reason)
     } else {
         guest_withdraw(guest);
     }
-    guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_STOPPED, stopped_detail(reason));
+    guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_STOPPED, stopped_detail(reason, was_ended));
     emulator_clear_up(emulator);
     driver_host_release(guest->qemu->driver->host);
 }
