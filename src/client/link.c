@@ -135,7 +135,8 @@ keep_reply(Link *link, WireMessage *message)
             call->program != message->header.program)
             continue;
         call->reply = message;
-        g_cond_signal(&call->wake);
+        if (call != link->served) /* waking oneself is a system call for nothing */
+            g_cond_signal(&call->wake);
         return true;
     }
     for (GList *node = link->sent.head; node; node = node->next) {
@@ -192,6 +193,7 @@ dispatch_locked(Link *link, WireMessage *take_message)
 void
 link_read_locked(Link *link, LinkCall *call)
 {
+    link->served = call;
     while (!link->error) {
         GError *err = NULL;
         WireMessage *message = NULL;

@@ -21,6 +21,7 @@ struct Link {
     GError *error;        /* why the connection is of no more use */
     bool is_closed;
     bool is_reading, is_writing; /* a thread polls for that */
+    LinkCall *served; /* whose thread reads now; only compared with, set anew by every reader */
     bool has_close_notice;
     int close_reason;
     /* the event loop: watch is -1 when there is none */
