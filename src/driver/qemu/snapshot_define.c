@@ -77,6 +77,9 @@ snapshot_of_input(SnapshotInput *input)
     snapshot->description = g_steal_pointer(&input->description);
     snapshot->memory = input->memory;
     input->memory = (SnapshotMemory){0};
+    /* Who names a file and no way means a file. virsh --memspec writes it like that. */
+    if (snapshot->memory.file && !snapshot->memory.snapshot)
+        snapshot->memory.snapshot = DISK_SNAPSHOT_MODE_EXTERNAL;
     snapshot->disks = g_steal_pointer(&input->disks);
     snapshot->n_disks = input->n_disks;
     input->n_disks = 0;
