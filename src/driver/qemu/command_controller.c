@@ -250,6 +250,18 @@ add_controller(CommandLine *line, const Controller *controller, GError **err)
     }
 }
 
+/* Others stay as they are: the sort is stable. */
+static gint
+compare_pci_indexes(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    const Controller *one = *(Controller *const *)a;
+    const Controller *other = *(Controller *const *)b;
+    guint x = one->type == CONTROLLER_TYPE_PCI ? one->index : G_MAXUINT;
+    guint y = other->type == CONTROLLER_TYPE_PCI ? other->index : G_MAXUINT;
+
+    return x < y ? -1 : x > y;
+}
+
 bool
 command_add_controllers(CommandLine *line, GError **err)
 {
@@ -259,11 +271,16 @@ command_add_controllers(CommandLine *line, GError **err)
         CONTROLLER_TYPE_VIRTIO_SERIAL, CONTROLLER_TYPE_CCID, CONTROLLER_TYPE_XENBUS,
     };
     const Domain *dom = line->dom;
+    g_autofree Controller **sorted =
+        g_memdup2(dom->controllers, dom->n_controllers * sizeof(Controller *));
 
+    /* A PCI bus comes before what is plugged into it; its number is always the lower one. */
+    if (dom->n_controllers)
+        g_qsort_with_data(sorted, (gint)dom->n_controllers, sizeof(Controller *),
+                          compare_pci_indexes, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(order); i++)
         for (gsize j = 0; j < dom->n_controllers; j++)
-            if (dom->controllers[j]->type == order[i] &&
-                !add_controller(line, dom->controllers[j], err))
+            if (sorted[j]->type == order[i] && !add_controller(line, sorted[j], err))
                 return false;
     for (gsize i = 0; i < dom->n_hubs; i++) {
         g_autoptr(Json) device =

@@ -22,7 +22,8 @@ node_storage_name(guint index)
 static bool
 refuse_disk(GError **err, const Disk *disk, const char *what)
 {
-    return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: %s is not supported by this QEMU driver", disk->target.dev, what);
+    return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "disk %s: %s is not supported by this QEMU driver",
+                disk->target.dev, what);
 }
 
 /* cache= as the emulator's three switches. */
@@ -32,12 +33,14 @@ add_cache(Json *node, const Disk *disk)
     DiskCache cache = disk->driver.cache;
 
     /* Two hosts' caches of one image would tell different stories. */
-    if (disk->shareable && !disk->readonly && (cache == DISK_CACHE_UNSET || cache == DISK_CACHE_DEFAULT))
+    if (disk->shareable && !disk->readonly &&
+        (cache == DISK_CACHE_UNSET || cache == DISK_CACHE_DEFAULT))
         cache = DISK_CACHE_NONE;
     if (cache == DISK_CACHE_UNSET || cache == DISK_CACHE_DEFAULT)
         return;
     json_object_set_new(node, "cache",
-                        json_pack("{s:b s:b}", "direct", cache == DISK_CACHE_NONE || cache == DISK_CACHE_DIRECTSYNC,
+                        json_pack("{s:b s:b}", "direct",
+                                  cache == DISK_CACHE_NONE || cache == DISK_CACHE_DIRECTSYNC,
                                   "no-flush", cache == DISK_CACHE_UNSAFE));
 }
 
@@ -48,7 +51,8 @@ has_write_cache(DiskCache cache)
 }
 
 Json *
-disk_storage_node(const Disk *disk, StorageType type, const DiskSource *source, guint index, bool is_read_only, GError **err)
+disk_storage_node(const Disk *disk, StorageType type, const DiskSource *source, guint index,
+                  bool is_read_only, GError **err)
 {
     g_autofree char *name = node_storage_name(index);
     g_autoptr(Json) node = json_object();
@@ -82,12 +86,13 @@ disk_storage_node(const Disk *disk, StorageType type, const DiskSource *source, 
 static bool
 format_has_backing(StorageFormat format)
 {
-    return format == STORAGE_FORMAT_QCOW2 || format == STORAGE_FORMAT_QED || format == STORAGE_FORMAT_QCOW ||
-           format == STORAGE_FORMAT_VMDK;
+    return format == STORAGE_FORMAT_QCOW2 || format == STORAGE_FORMAT_QED ||
+           format == STORAGE_FORMAT_QCOW || format == STORAGE_FORMAT_VMDK;
 }
 
 Json *
-disk_format_node(const Disk *disk, StorageFormat format, guint index, bool is_read_only, guint backing_index)
+disk_format_node(const Disk *disk, StorageFormat format, guint index, bool is_read_only,
+                 guint backing_index)
 {
     g_autofree char *name = node_format_name(index);
     g_autofree char *file = node_storage_name(index);
@@ -102,9 +107,11 @@ disk_format_node(const Disk *disk, StorageFormat format, guint index, bool is_re
     if (driver->detect_zeroes != DISK_DETECT_ZEROES_UNSET)
         json_add_string(node, "detect-zeroes", disk_detect_zeroes_to_string(driver->detect_zeroes));
     add_cache(node, disk);
-    json_add_string(node, "driver", format == STORAGE_FORMAT_UNSET || format == STORAGE_FORMAT_ISO || format == STORAGE_FORMAT_DIR
-                                        ? "raw"
-                                        : storage_format_to_string(format));
+    json_add_string(node, "driver",
+                    format == STORAGE_FORMAT_UNSET || format == STORAGE_FORMAT_ISO ||
+                            format == STORAGE_FORMAT_DIR
+                        ? "raw"
+                        : storage_format_to_string(format));
     if (driver->has_metadata_cache_max_size && format == STORAGE_FORMAT_QCOW2)
         json_add_int(node, "cache-size", (gint64)driver->metadata_cache_max_size);
     json_add_string(node, "file", file);
@@ -127,7 +134,8 @@ add_nodes(CommandLine *line, Json *take_storage, Json *take_format, bool is_chai
 
 /* The chain from the bottom up; returns in @backing the number of the layer right below the top. */
 static bool
-add_layers(CommandLine *line, const Disk *disk, const BackingStore *layer, guint *backing, GError **err)
+add_layers(CommandLine *line, const Disk *disk, const BackingStore *layer, guint *backing,
+           GError **err)
 {
     StorageFormat format = layer && layer->format ? layer->format->type : STORAGE_FORMAT_RAW;
     guint below = 0;
@@ -141,7 +149,8 @@ add_layers(CommandLine *line, const Disk *disk, const BackingStore *layer, guint
     storage = disk_storage_node(disk, layer->type, &layer->source, layer->index, true, err);
     if (!storage)
         return false;
-    add_nodes(line, g_steal_pointer(&storage), disk_format_node(disk, format, layer->index, true, below),
+    add_nodes(line, g_steal_pointer(&storage),
+              disk_format_node(disk, format, layer->index, true, below),
               layer->backing_store != NULL);
     *backing = layer->index;
     return true;
@@ -172,10 +181,13 @@ add_error_policy(Json *device, const DiskDriver *driver)
 {
     const char *on_write = NULL, *on_read = NULL;
 
-    if (driver->error_policy != DISK_ERROR_POLICY_UNSET && driver->error_policy != DISK_ERROR_POLICY_DEFAULT)
-        on_write = driver->error_policy == DISK_ERROR_POLICY_ENOSPACE ? "enospc"
-                                                                      : disk_error_policy_to_string(driver->error_policy);
-    if (driver->rerror_policy != DISK_ERROR_POLICY_UNSET && driver->rerror_policy != DISK_ERROR_POLICY_DEFAULT)
+    if (driver->error_policy != DISK_ERROR_POLICY_UNSET &&
+        driver->error_policy != DISK_ERROR_POLICY_DEFAULT)
+        on_write = driver->error_policy == DISK_ERROR_POLICY_ENOSPACE
+                       ? "enospc"
+                       : disk_error_policy_to_string(driver->error_policy);
+    if (driver->rerror_policy != DISK_ERROR_POLICY_UNSET &&
+        driver->rerror_policy != DISK_ERROR_POLICY_DEFAULT)
         on_read = disk_error_policy_to_string(driver->rerror_policy);
     else if (on_write && strcmp(on_write, "enospc") != 0)
         on_read = on_write;
@@ -190,8 +202,10 @@ add_labels(Json *device, const Disk *disk)
         json_add_int(device, "cyls", disk->geometry->cyls);
         json_add_int(device, "heads", disk->geometry->heads);
         json_add_int(device, "secs", disk->geometry->secs);
-        if (disk->geometry->trans != GEOMETRY_TRANSLATION_UNSET && disk->geometry->trans != GEOMETRY_TRANSLATION_DEFAULT)
-            json_add_string(device, "bios-chs-trans", geometry_translation_to_string(disk->geometry->trans));
+        if (disk->geometry->trans != GEOMETRY_TRANSLATION_UNSET &&
+            disk->geometry->trans != GEOMETRY_TRANSLATION_DEFAULT)
+            json_add_string(device, "bios-chs-trans",
+                            geometry_translation_to_string(disk->geometry->trans));
     }
     if (disk->wwn)
         json_add_int(device, "wwn", (gint64)g_ascii_strtoull(disk->wwn, NULL, 16));
@@ -206,7 +220,8 @@ static bool
 add_virtio_disk(CommandLine *line, Json *device, const Disk *disk, GError **err)
 {
     const DiskDriver *driver = &disk->driver;
-    g_autofree char *name = virtio_device_name("virtio-blk", &disk->info, disk_model_to_string(disk->model));
+    g_autofree char *name =
+        virtio_device_name("virtio-blk", &disk->info, disk_model_to_string(disk->model));
 
     json_add_string(device, "driver", name);
     if (driver->has_iothread) {
@@ -228,15 +243,18 @@ static bool
 add_scsi_disk(CommandLine *line, Json *device, const Disk *disk, GError **err)
 {
     const DriveAddress *drive = device_info_drive(&disk->info);
-    const Controller *controller = drive ? domain_find_controller(line->dom, CONTROLLER_TYPE_SCSI, drive->controller) : NULL;
+    const Controller *controller =
+        drive ? domain_find_controller(line->dom, CONTROLLER_TYPE_SCSI, drive->controller) : NULL;
     g_autofree char *bus = NULL;
     g_autofree char *device_id = NULL;
 
     if (!controller)
-        return fail(err, VIR_ERR_INTERNAL_ERROR, "disk %s has no SCSI controller", disk->target.dev);
-    json_add_string(device, "driver", disk->device == DISK_DEVICE_CDROM ? "scsi-cd"
-                                      : disk->device == DISK_DEVICE_LUN ? "scsi-block"
-                                                                        : "scsi-hd");
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "disk %s has no SCSI controller",
+                    disk->target.dev);
+    json_add_string(device, "driver",
+                    disk->device == DISK_DEVICE_CDROM ? "scsi-cd"
+                    : disk->device == DISK_DEVICE_LUN ? "scsi-block"
+                                                      : "scsi-hd");
     if (controller->model == CONTROLLER_MODEL_LSILOGIC) {
         bus = g_strdup_printf("%s.%u", controller->info.alias_name, drive->bus);
         json_add_string(device, "bus", bus);
@@ -249,7 +267,8 @@ add_scsi_disk(CommandLine *line, Json *device, const Disk *disk, GError **err)
         json_add_int(device, "lun", drive->unit);
     }
     if (disk->device != DISK_DEVICE_LUN) {
-        device_id = disk->serial ? g_strdup(disk->serial) : g_strconcat("drive-", disk->info.alias_name, NULL);
+        device_id = disk->serial ? g_strdup(disk->serial)
+                                 : g_strconcat("drive-", disk->info.alias_name, NULL);
         json_add_string(device, "device_id", device_id);
     }
     return true;
@@ -269,9 +288,13 @@ add_ide_disk(CommandLine *line, Json *device, const Disk *disk, GError **err)
         json_add_string(device, "bus", bus);
         json_add_int(device, "unit", drive->unit);
     } else {
-        const Controller *controller = domain_find_controller(line->dom, CONTROLLER_TYPE_SATA, drive->controller);
+        const Controller *controller =
+            domain_find_controller(line->dom, CONTROLLER_TYPE_SATA, drive->controller);
 
-        bus = g_strdup_printf("%s.%u", controller && controller->info.alias_name ? controller->info.alias_name : "ide", drive->unit);
+        bus = g_strdup_printf(
+            "%s.%u",
+            controller && controller->info.alias_name ? controller->info.alias_name : "ide",
+            drive->unit);
         json_add_string(device, "bus", bus);
     }
     return true;
@@ -349,15 +372,16 @@ disk_device(CommandLine *line, const Disk *disk, guint index, GError **err)
         guint order = disk->info.boot ? disk->info.boot->order : boot_index;
 
         if (order)
-            line_addf(line, "-global", "isa-fdc.bootindex%c=%u", drive && drive->unit ? 'B' : 'A', order);
+            line_addf(line, "-global", "isa-fdc.bootindex%c=%u", drive && drive->unit ? 'B' : 'A',
+                      order);
     } else {
         json_add_boot(device, &disk->info, boot_index);
     }
     if (disk->target.bus == DISK_BUS_USB)
         json_add_bool(device, "removable", disk->target.removable == TRISTATE_ON);
     add_block_sizes(device, disk->blockio);
-    if (index && disk->driver.cache != DISK_CACHE_UNSET && disk->driver.cache != DISK_CACHE_DEFAULT &&
-        disk->target.bus != DISK_BUS_FDC)
+    if (index && disk->driver.cache != DISK_CACHE_UNSET &&
+        disk->driver.cache != DISK_CACHE_DEFAULT && disk->target.bus != DISK_BUS_FDC)
         json_add_string(device, "write-cache", has_write_cache(disk->driver.cache) ? "on" : "off");
     add_labels(device, disk);
     add_error_policy(device, &disk->driver);
@@ -368,8 +392,8 @@ static bool
 check_disk(const Disk *disk, GError **err)
 {
     if (disk->driver.name && strcmp(disk->driver.name, "qemu") != 0)
-        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "unsupported driver name '%s' for disk '%s'", disk->driver.name,
-                    disk->source.file ? disk->source.file : disk->target.dev);
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED, "unsupported driver name '%s' for disk '%s'",
+                    disk->driver.name, disk->source.file ? disk->source.file : disk->target.dev);
     if (disk->transient)
         return refuse_disk(err, disk, "element <transient>");
     if (disk->auth || disk->source.auth)
@@ -396,11 +420,13 @@ add_disk(CommandLine *line, const Disk *disk, GError **err)
     if (!is_empty) {
         if (!add_layers(line, disk, disk->backing_store, &backing, err))
             return false;
-        storage = disk_storage_node(disk, disk->type, &disk->source, disk->source.index, is_read_only(disk), err);
+        storage = disk_storage_node(disk, disk->type, &disk->source, disk->source.index,
+                                    is_read_only(disk), err);
         if (!storage)
             return false;
         add_nodes(line, g_steal_pointer(&storage),
-                  disk_format_node(disk, disk->driver.type, disk->source.index, is_read_only(disk), backing),
+                  disk_format_node(disk, disk->driver.type, disk->source.index, is_read_only(disk),
+                                   backing),
                   disk->backing_store != NULL);
     }
     device = disk_device(line, disk, is_empty ? 0 : disk->source.index, err);

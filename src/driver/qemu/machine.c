@@ -222,6 +222,23 @@ machine_place_channels(Domain *machine, const char *folder)
     }
 }
 
+/* A tap that is to be made gets a name, so that the definition can say it. */
+static void
+name_taps(QemuDriver *qemu, Domain *machine)
+{
+    for (gsize i = 0; i < machine->n_interfaces; i++) {
+        Interface *net = machine->interfaces[i];
+
+        while (net->type == NET_TYPE_ETHERNET && !net->target_dev) {
+            g_autofree char *name = g_strdup_printf("vnet%d", g_atomic_int_add(&qemu->last_tap, 1));
+            g_autofree char *device = g_build_filename("/sys/class/net", name, NULL);
+
+            if (!file_exists(device))
+                net->target_dev = g_steal_pointer(&name);
+        }
+    }
+}
+
 /* The variables of the firmware begin as a copy of the template. */
 static bool
 make_nvram(Guest *guest, const Domain *machine, GError **err)
@@ -266,6 +283,7 @@ guest_make_live(Guest *guest, const Domain *config, int id, GError **err)
         disk_number_nodes(guest, machine->disks[i - 1]);
         name_device(machine->disks[i - 1]);
     }
+    name_taps(guest->qemu, machine);
     channels = emulator_channel_folder(guest, id);
     machine_place_channels(machine, channels);
     for (gsize i = 0; i < machine->n_graphics; i++)

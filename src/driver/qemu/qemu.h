@@ -34,6 +34,7 @@ struct QemuDriver {
     char *save_dir, *snapshot_dir, *journal_dir, *nvram_dir, *channel_dir;
 
     int pid_lock; /* descriptor of driver.pid */
+    gint last_tap; /* atomic: N of the next vnetN */
     gint last_id; /* atomic: highest id a guest has or had */
 };
 
