@@ -163,15 +163,18 @@ def chain(lab: labs.Lab, conn, name: str) -> set[str]:
 
 
 def leftovers(lab: labs.Lab) -> list[str]:
-    return [name for folder in ('etc', 'lib', 'run', 'images') for _, _, names in os.walk(lab.dir / folder) for name in names
-            if name.endswith(('.tmp', '.part', '.new'))]
+    return [f'{where}/{name}' for folder in ('etc', 'lib', 'run', 'images') for where, _, names in os.walk(lab.dir / folder)
+            for name in names if name.endswith(('.tmp', '.part', '.new'))]
 
 
 def check_folders(lab: labs.Lab, conn, callers: list[Caller]) -> None:
     for path in (lab.dir / 'etc/qemu').glob('*.xml'):
         ET.parse(path)
     # What the new daemon writes just now is renamed in a moment; what the old one left would stay.
-    labs.wait_for(lambda: not leftovers(lab), 5, 'a folder without leftovers')
+    end = time.monotonic() + 10
+    while left := leftovers(lab):
+        assert time.monotonic() < end, left
+        time.sleep(0.05)
     wanted = set().union(*(chain(lab, conn, caller.off) for caller in callers))
     assert wanted == {p.name for p in lab.images.iterdir() if p.name.startswith('off')}
 

@@ -197,7 +197,7 @@ def test_emulator_killed_from_outside_is_noticed(lab, guest):
     guest.create()
     events.take(2)
     os.kill(lab.emulators()[guest.name()], signal.SIGKILL)
-    assert events.take(1) == [(STOPPED, 2)]
+    assert events.take(1) == [(STOPPED, libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED)]
     assert guest.state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED]
 
 
