@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Streams of a link. See link.h; stream.c is the public side. All state is under the link's lock. */
-#define ERROR_DOMAIN VIR_FROM_STREAMS
+#define ERROR_DOMAIN VIR_FROM_RPC
 
 #include "client/link_private.h"
 
@@ -64,13 +64,13 @@ free_leftover(Leftover leftover)
         leftover.func(leftover.data);
 }
 
-static void
+static bool
 push_end_locked(LinkStream *stream, WireStatus status, GError **err)
 {
-    wire_queue_push(&stream->link->queue,
-                    wire_message_new(stream->program, stream->version, stream->procedure,
-                                     WIRE_STREAM, stream->serial, status),
-                    err);
+    return wire_queue_push(&stream->link->queue,
+                           wire_message_new(stream->program, stream->version, stream->procedure,
+                                            WIRE_STREAM, stream->serial, status),
+                           err);
 }
 
 void
@@ -218,7 +218,7 @@ failed_locked(LinkStream *stream, GError **err)
     else if (stream->link->error)
         g_propagate_error(err, g_error_copy(stream->link->error));
     else
-        fail(err, VIR_ERR_OPERATION_INVALID, "the stream is not open");
+        fail(err, VIR_ERR_OPERATION_FAILED, "the stream is closed");
     return LINK_STREAM_FAILED;
 }
 
@@ -289,6 +289,8 @@ receive_locked(LinkStream *stream, guchar *bytes, gsize len, bool may_wait, bool
     LinkStreamResult result = await_input_locked(stream, may_wait);
 
     *n = 0;
+    if (stream->is_over)
+        return failed_locked(stream, err);
     if (result == LINK_STREAM_WOULD_BLOCK)
         return result;
     while (*n < len) {
@@ -326,6 +328,12 @@ link_stream_receive_hole(LinkStream *stream, gint64 *length, GError **err)
 
     g_mutex_lock(&stream->link->lock);
     *length = 0;
+    if (!stream->allows_holes) {
+        g_mutex_unlock(&stream->link->lock);
+        fail(err, VIR_ERR_OPERATION_INVALID,
+             "the stream was opened without the flag for sparse data");
+        return LINK_STREAM_FAILED;
+    }
     result = await_input_locked(stream, true);
     message = g_queue_peek_head(&stream->incoming);
     if (message && message->header.type == WIRE_STREAM_HOLE) {
@@ -401,8 +409,8 @@ link_stream_send_hole(LinkStream *stream, gint64 length, guint32 flags, GError *
     g_mutex_lock(&stream->link->lock);
     if (!stream->allows_holes) {
         g_mutex_unlock(&stream->link->lock);
-        error_set(err, VIR_FROM_RPC, VIR_ERR_OPERATION_INVALID,
-                  "the stream was opened without the flag for sparse data");
+        fail(err, VIR_ERR_OPERATION_INVALID,
+             "the stream was opened without the flag for sparse data");
         return LINK_STREAM_FAILED;
     }
     message = stream_message(stream, WIRE_STREAM_HOLE, WIRE_CONTINUE);
@@ -424,46 +432,41 @@ waiter_is_confirmed(void *waiter)
 }
 
 static bool
-end_locked(LinkStream *stream, WireStatus status, GError **err)
+say_goodbye_locked(LinkStream *stream, WireStatus status, GError **err)
 {
-    Link *link = stream->link;
     LinkCall call = {.is_ready = waiter_is_confirmed, .subject = stream};
-    bool was_open = stream->is_open;
 
-    if (was_open && !link->error && !stream->error) {
-        GError *local = NULL;
-        stream->is_ending = true;
-        stream->is_confirmed = false;
-        push_end_locked(stream, status, &local);
-        if (local) {
-            g_propagate_error(err, local);
-            return false;
-        }
-        link_wait_locked(link, &call);
-        g_cond_clear(&call.wake);
-    }
-    link_stream_unbind_locked(stream);
-    free_incoming(stream);
-    if (status == WIRE_ERROR)
-        return true; /* it is gone, whatever was said about it */
-    if (stream->error || link->error)
-        return failed_locked(stream, err) == LINK_STREAM_DATA;
-    if (!was_open)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "the stream is not open");
+    stream->is_ending = true;
+    stream->is_confirmed = false;
+    if (!push_end_locked(stream, status, err))
+        return false;
+    link_wait_locked(stream->link, &call);
+    g_cond_clear(&call.wake);
     return true;
 }
 
 bool
 link_stream_end(LinkStream *stream, WireStatus status, GError **err)
 {
+    Link *link = stream->link;
     bool is_good;
-    Leftover leftover;
 
-    g_mutex_lock(&stream->link->lock);
-    is_good = end_locked(stream, status, err);
-    leftover = take_callback_locked(stream);
-    link_unlock(stream->link);
-    free_leftover(leftover);
+    g_mutex_lock(&link->lock);
+    is_good = !stream->is_over;
+    if (stream->is_open && !link->error && !stream->error)
+        is_good = say_goodbye_locked(stream, status, err);
+    else if (!is_good)
+        failed_locked(stream, err);
+    if (is_good) {
+        link_stream_unbind_locked(stream);
+        free_incoming(stream);
+        stream->is_over = true;
+        /* What was aborted is gone, whatever is said about it. */
+        is_good = status == WIRE_ERROR || (!stream->error && !link->error);
+        if (!is_good)
+            failed_locked(stream, err);
+    }
+    link_unlock(link);
     return is_good;
 }
 

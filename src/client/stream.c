@@ -41,17 +41,22 @@ client_stream_free(virStreamPtr stream)
     g_free(stream);
 }
 
+/* A stream that has ended can be opened anew. */
 bool
 client_stream_attach(virStreamPtr stream, LinkStream *link, GError **err)
 {
-    bool is_new;
+    LinkStream *ended = NULL;
+    bool is_free;
 
     g_mutex_lock(&stream->lock);
-    is_new = !stream->link;
-    if (is_new)
+    is_free = !stream->link || !link_stream_is_open(stream->link);
+    if (is_free) {
+        ended = stream->link;
         stream->link = link_stream_ref(link);
+    }
     g_mutex_unlock(&stream->lock);
-    return is_new || fail(err, VIR_ERR_OPERATION_INVALID, "the stream is in use by another call");
+    link_stream_unref(ended);
+    return is_free || fail(err, VIR_ERR_OPERATION_INVALID, "the stream is in use by another call");
 }
 
 void
@@ -203,10 +208,9 @@ stream_end(virStreamPtr stream, WireStatus status, const char *function)
         return -1;
     if (!(link = take_link(stream, function, &err)))
         return status == WIRE_ERROR ? 0 : client_fail_int(conn, err); /* unused: nothing to abort */
-    /* Ended in either way: the stream is empty again. */
-    bool is_good = link_stream_end(link, status, &err);
-    client_stream_detach(stream);
-    return is_good ? 0 : client_fail_int(conn, err);
+    if (!link_stream_end(link, status, &err))
+        return client_fail_int(conn, err);
+    return 0;
 }
 
 int
