@@ -176,6 +176,31 @@ while True:
     assert conn.close() == 0
 
 
+# ---- streams ----
+
+def code_of(call, *args) -> int:
+    with pytest.raises(libvirt.libvirtError) as caught:
+        call(*args)
+    return caught.value.get_error_code()
+
+
+@needs_daemon
+@pytest.mark.parametrize('end', ['finish', 'abort'])
+def test_ended_stream_is_closed_until_a_call_opens_it_anew(daemon, end):
+    conn = libvirt.open(daemon.uri)
+    dom = conn.lookupByName('echo')
+    stream = conn.newStream(0)
+    assert stream.abort() == 0  # unused: nothing to abort
+    assert code_of(stream.finish) == libvirt.VIR_ERR_NO_SUPPORT
+    dom.openConsole(None, stream, 0)
+    getattr(stream, end)()
+    for call, args in ((stream.recv, (1,)), (stream.send, (b'x',)), (stream.finish, ()), (stream.abort, ())):
+        assert code_of(call, *args) == libvirt.VIR_ERR_OPERATION_FAILED
+    dom.openConsole(None, stream, 0)
+    assert stream.send(b'again') == 5
+    stream.abort()
+
+
 # ---- the end of a daemon ----
 
 @needs_daemon
