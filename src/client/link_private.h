@@ -45,7 +45,7 @@ struct LinkStream {
     bool has_ended;    /* the peer said that no more data comes */
     bool is_ending;    /* we said goodbye */
     bool is_confirmed; /* and the peer did too */
-    bool is_over;       /* finished or aborted here */
+    bool is_over;      /* finished or aborted here */
     bool allows_holes;
     GError *error;    /* what the peer said instead of more data */
     GQueue incoming;  /* of WireMessage */

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -24,7 +25,7 @@ lab_module = pytest.importorskip('lab')
 libvirt = pytest.importorskip('libvirt')
 
 DISK_ONLY = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
-SHARE = 1 if os.environ.get('FAULTS') == 'all' else 6
+SHARE = 1 if os.environ.get('FAULTS') == 'all' else 8
 DISKS = ('vda', 'vdb')
 
 
@@ -203,13 +204,16 @@ SCENARIOS = {
 
 
 @pytest.fixture(scope='module')
-def scene(tmp_path_factory):
+def scene():
     if os.geteuid() != 0:
         pytest.skip('needs root')
     lab_module.become_subreaper()
-    scene = Scene(tmp_path_factory.mktemp('faults'))
+    # Not below pytest's own folder: a second pytest on this machine would clear that away in the middle.
+    folder = Path(tempfile.mkdtemp(prefix='faults-'))
+    scene = Scene(folder)
     yield scene
     scene.lab.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def undisturbed(scene: Scene, build, act) -> tuple[dict, dict, list[str]]:

@@ -6,7 +6,9 @@ are off and reads them back through QEMU's own tools. Where memory matters a Lin
 """
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -482,11 +484,12 @@ def test_transient_guest_is_snapshotted_and_reverted_while_it_runs(lab):
 
 
 @pytest.fixture
-def small_lab(tmp_path):
+def small_lab():
     """A lab whose images lie on a file system of 24 MiB."""
     if os.geteuid() != 0:
         pytest.skip('needs root')
     become_subreaper()
+    tmp_path = Path(tempfile.mkdtemp(prefix='small-lab-'))
     (tmp_path / 'images').mkdir()
     if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=24m', 'none', str(tmp_path / 'images')], check=False).returncode:
         pytest.skip('cannot mount')
@@ -495,6 +498,7 @@ def small_lab(tmp_path):
             yield lab
     finally:
         subprocess.run(['umount', '-l', str(tmp_path / 'images')], check=False)
+        shutil.rmtree(tmp_path, ignore_errors=True)
 
 
 @pytest.mark.parametrize('state', (OFF, RUNNING))

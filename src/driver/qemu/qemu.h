@@ -33,9 +33,9 @@ struct QemuDriver {
     char *config_dir, *state_dir, *lib_dir, *cache_dir, *log_dir;
     char *save_dir, *snapshot_dir, *journal_dir, *nvram_dir, *channel_dir;
 
-    int pid_lock; /* descriptor of driver.pid */
+    int pid_lock;  /* descriptor of driver.pid */
     gint last_tap; /* atomic: N of the next vnetN */
-    gint last_id; /* atomic: highest id a guest has or had */
+    gint last_id;  /* atomic: highest id a guest has or had */
 };
 
 extern Driver qemu_driver;
