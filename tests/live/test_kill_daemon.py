@@ -182,6 +182,10 @@ def check_folders(lab: labs.Lab, conn, callers: list[Caller]) -> None:
 def check_round(lab: labs.Lab, callers: list[Caller], emulators: dict[str, int], counters: dict[str, Counter]) -> None:
     conn = lab.conn()
     assert sorted(lab.emulator_list()) == sorted(emulators.items())
+    # A call to an emulator comes after the daemon has asked it how it is: until then the state is the one last written down,
+    # and a pause that was on its way when the old daemon died may not be seen yet.
+    for name in emulators:
+        lab.monitor(name, 'query-status')
     labs.wait_for(lambda: not list((lab.dir / 'lib/qemu/journal').glob('*')), what='the end of the jobs that were cut off')
     for caller in callers:
         assert not caller.surprise, caller.surprise

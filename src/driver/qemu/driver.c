@@ -121,6 +121,18 @@ qemu_free(QemuDriver *qemu)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuDriver, qemu_free)
 
+/* What writes of a daemon that was killed have left, in the folders that are no stores (those sweep themselves). */
+static void
+sweep_folders(QemuDriver *qemu)
+{
+    g_autofree char *images = g_build_filename(qemu->lib_dir, "images", NULL);
+    g_autofree char *emulators = g_build_filename(qemu->cache_dir, "emulators", NULL);
+
+    dir_sweep_tmp(images);
+    dir_sweep_tmp(emulators);
+    dir_sweep_tmp(qemu->nvram_dir);
+}
+
 static bool
 open_stores(QemuDriver *qemu, GError **err)
 {
@@ -134,6 +146,7 @@ open_stores(QemuDriver *qemu, GError **err)
     qemu->config = qemu_config_load(config, qemu->host->is_system, err);
     if (!qemu->config)
         return false;
+    sweep_folders(qemu);
     qemu->configs = store_new(qemu->config_dir, autostart, "edit", err);
     qemu->statuses = qemu->configs ? store_new(qemu->state_dir, NULL, "edit", err) : NULL;
     return qemu->statuses != NULL;
