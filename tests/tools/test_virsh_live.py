@@ -107,9 +107,18 @@ def test_console_restores_the_terminal_when_it_is_told_to_end(lab, tmp_path):
 
 def test_ctrl_c_ends_an_endless_event_loop(lab, tmp_path):
     terminal = Terminal(tmp_path, '-c', lab.uri, 'event', '--all', '--loop', '--timestamp')
-    lab.virsh('suspend', 'runs')
-    lab.virsh('resume', 'runs')
-    terminal.wait(r"\d\d\d\d-\d\d-\d\d [\d:.]+\+\d{4}: event 'lifecycle' for domain 'runs': Suspended Paused\n")
+    heard = False
+    # It says nothing when it listens: make events until it has heard one.
+    for _ in range(20):
+        lab.virsh('suspend', 'runs')
+        lab.virsh('resume', 'runs')
+        try:
+            terminal.wait(r"\d\d\d\d-\d\d-\d\d [\d:.]+\+\d{4}: event 'lifecycle' for domain 'runs': Suspended Paused\n", 1)
+            heard = True
+            break
+        except AssertionError:
+            continue
+    assert heard, terminal.text
     terminal.wait("event 'lifecycle' for domain 'runs': Resumed Unpaused\n")
     terminal.type('\x03')
     terminal.wait(r'event loop interrupted\nevents received: \d+\n')
