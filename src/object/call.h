@@ -74,6 +74,7 @@ typedef struct {
 
 struct Call {
     DriverConn *conn;
+    Driver *driver; /* whose slot answers: conn->driver, or a service driver */
     const ApiProc *proc;
     const void *args; /* Api...Args of the procedure; NULL when it has none */
     void *

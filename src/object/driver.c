@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* See driver.h: the count of what keeps an idle daemon alive. */
+/* See driver.h: the count of what keeps an idle daemon alive, and who answers what. */
 #include "object/driver.h"
 
 void
@@ -14,4 +14,26 @@ driver_host_release(DriverHost *host)
 {
     if (g_atomic_int_dec_and_test(&host->holds) && host->holds_changed)
         host->holds_changed(host);
+}
+
+Driver *
+driver_for(Driver *driver, const ApiProc *proc)
+{
+    if (api_has_slot(&driver->slots, proc))
+        return driver;
+    for (Driver *const *service = driver->services; service && *service; service++) {
+        if (api_has_slot(&(*service)->slots, proc))
+            return *service;
+    }
+    return NULL;
+}
+
+EventHub *
+driver_events(Driver *driver, ApiEventClass cls)
+{
+    for (Driver *const *service = driver->services; service && *service; service++) {
+        if ((*service)->event_classes & (1U << cls))
+            return (*service)->events;
+    }
+    return driver->events;
 }

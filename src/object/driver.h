@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A driver: one hypervisor or one host service, as a table of functions.
  *
+ * A hypervisor has URI schemes; a connection belongs to it. A service (storage, networks, secrets) has none: it answers the calls
+ * that no hypervisor does, on the connections of all of them. driver_for says who answers, and nothing else decides it.
+ *
  * The slots (gen/api-driver.h) have one member for each call of the protocol, with the arguments and result as structures.
  * An empty slot answers VIR_ERR_NO_SUPPORT. Where a slot runs is said in schema/wire: on the loop's thread (it must answer
  * from a view and never wait), on a worker, or on the strand of the object that the call is about. */
@@ -16,6 +19,7 @@
 #include "loop/strand.h"
 #include "object/call.h"
 #include "object/events.h"
+#include "object/service.h"
 
 /* What the daemon gives its drivers. Directories are libvirt's own, without the driver's name: a driver adds "qemu". */
 typedef struct DriverHost DriverHost;
@@ -27,10 +31,11 @@ struct DriverHost {
     char *state_dir;  /* /run/libvirt, or $XDG_RUNTIME_DIR/libvirt */
     char *
         lib_dir; /* /var/lib/libvirt, or $XDG_DATA_HOME/libvirt (upstream's session files: $XDG_CONFIG_HOME/libvirt) */
-    char *cache_dir; /* /var/cache/libvirt, or $XDG_CACHE_HOME/libvirt */
-    char *log_dir;   /* /var/log/libvirt, or $XDG_CACHE_HOME/libvirt */
-    char *host_uuid; /* text; from libvirtd.conf or the firmware */
-    gint holds;      /* atomic; see driver_host_hold */
+    char *cache_dir;   /* /var/cache/libvirt, or $XDG_CACHE_HOME/libvirt */
+    char *log_dir;     /* /var/log/libvirt, or $XDG_CACHE_HOME/libvirt */
+    char *host_uuid;   /* text; from libvirtd.conf or the firmware */
+    Services services; /* what drivers do for each other */
+    gint holds;        /* atomic; see driver_host_hold */
     void (*holds_changed)(DriverHost *host);
 };
 
@@ -41,8 +46,10 @@ void driver_host_release(DriverHost *host);
 struct Driver {
     const char *name;           /* "QEMU", as connect_get_type answers */
     const char *folder;         /* "qemu": below the host's directories */
-    const char *const *schemes; /* URI schemes it serves, NULL-terminated */
-    int error_domain;           /* VIR_FROM_QEMU: of errors that the server makes in its name */
+    const char *const *schemes; /* URI schemes it serves, NULL-terminated; NULL: a service */
+    guint
+        event_classes; /* of a service: 1 << API_EVENT_CLASS_... of those that it emits, for all connections */
+    int error_domain; /* VIR_FROM_QEMU: of errors that the server makes in its name */
 
     /* Is @uri (whose scheme matches) ours? False with @err set: ours, but wrong, and why. False alone: not ours. */
     bool (*probe_uri)(Driver *driver, const char *uri, GError **err);
@@ -56,7 +63,7 @@ struct Driver {
     /* SIGHUP: read the driver's configuration again. On a worker. */
     void (*reload)(Driver *driver);
 
-    /* On the loop's thread: quick, never waits. May set conn->driver_data. */
+    /* A hypervisor's. On the loop's thread: quick, never waits. May set conn->driver_data. */
     bool (*open)(Driver *driver, DriverConn *conn, GError **err);
     /* After all calls and close hooks; on a worker if there were hooks, else on the loop's thread. */
     void (*close)(Driver *driver, DriverConn *conn);
@@ -73,5 +80,11 @@ struct Driver {
     /* Set by the server before start. */
     EventHub *events;
     DriverHost *host;
-    void *state; /* the driver's own */
+    Driver *const *services; /* of the daemon, NULL-terminated; NULL: none */
+    void *state;             /* the driver's own */
 };
+
+/* Who answers @proc on a connection of @driver: itself if it has the slot, else the first service that has; NULL: nobody. */
+Driver *driver_for(Driver *driver, const ApiProc *proc);
+/* Where the events of a class come from on a connection of @driver. */
+EventHub *driver_events(Driver *driver, ApiEventClass cls);

@@ -192,9 +192,28 @@ daemon_lock(Daemon *daemon, const char *pid_path, GError **err)
     return true;
 }
 
+/* Every hypervisor knows the services; a service has none but itself. */
+static void
+share_services(Daemon *daemon)
+{
+    guint n_services = 0;
+
+    for (guint i = 0; daemon->drivers[i]; i++)
+        n_services += daemon->drivers[i]->schemes == NULL;
+    daemon->service_drivers = g_new0(Driver *, n_services + 1);
+    n_services = 0;
+    for (guint i = 0; daemon->drivers[i]; i++) {
+        if (!daemon->drivers[i]->schemes)
+            daemon->service_drivers[n_services++] = daemon->drivers[i];
+        else
+            daemon->drivers[i]->services = daemon->service_drivers;
+    }
+}
+
 bool
 daemon_start_drivers(Daemon *daemon, GError **err)
 {
+    share_services(daemon);
     for (guint i = 0; daemon->drivers[i]; i++) {
         Driver *driver = daemon->drivers[i];
 
@@ -284,6 +303,7 @@ driver_end(Driver *driver)
     if (driver->stop)
         driver->stop(driver);
     g_clear_pointer(&driver->events, event_hub_free);
+    driver->services = NULL;
 }
 
 void
@@ -322,6 +342,7 @@ daemon_free(Daemon *daemon)
     g_free(daemon->host.log_dir);
     g_free(daemon->host.host_uuid);
     daemon_config_free(daemon->config);
+    g_free(daemon->service_drivers);
     g_free(daemon);
     alarm(0);
 }
@@ -346,7 +367,7 @@ find_default_driver(Daemon *daemon, char **found_uri)
 static bool
 driver_has_scheme(const Driver *driver, const char *scheme)
 {
-    for (const char *const *known = driver->schemes; *known; known++) {
+    for (const char *const *known = driver->schemes; known && *known; known++) {
         if (g_ascii_strcasecmp(*known, scheme) == 0)
             return true;
     }

@@ -31,8 +31,9 @@ struct Server {
 };
 
 struct Daemon {
-    DriverHost host;        /* with loop and pool */
-    Driver *const *drivers; /* NULL-terminated */
+    DriverHost host;          /* with loop and pool */
+    Driver *const *drivers;   /* NULL-terminated */
+    Driver **service_drivers; /* those of them that serve no URI, NULL-terminated */
     guint n_started;
     DaemonConfig *config;
     GPtrArray *servers; /* of Server */

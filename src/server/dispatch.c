@@ -91,6 +91,9 @@ call_new(Client *client, const WireHeader *header, const ApiProc *proc)
     call->client = client_ref(client);
     call->header = *header;
     call->call.conn = client->conn ? conn_ref(client->conn) : NULL;
+    call->call.driver = client->conn ? driver_for(client->conn->driver, proc) : NULL;
+    if (client->conn && !call->call.driver)
+        call->call.driver = client->conn->driver;
     call->call.proc = proc;
     call->call.args = proc->args ? room->room : NULL;
     call->call.ret = proc->ret ? room->room + args_words : NULL;
@@ -176,7 +179,7 @@ static void
 call_run(void *opaque)
 {
     ServerCall *call = opaque;
-    Driver *driver = call->call.conn->driver;
+    Driver *driver = call->call.driver;
     GError *error = NULL;
     bool is_good;
 
@@ -278,7 +281,7 @@ static bool
 place_call(ServerCall *call, GError **err)
 {
     const ApiProc *proc = call->call.proc;
-    Driver *driver = call->call.conn->driver;
+    Driver *driver = call->call.driver;
     Pool *pool = call->client->server->daemon->host.pool;
 
     if (proc->run == API_RUN_LOOP && proc->owner_uuid_offset >= 0 && driver->find_settling)
@@ -305,7 +308,7 @@ static bool
 is_slow(const Client *client, const ApiProc *proc)
 {
     return client->conn && (proc->run == API_RUN_WORKER || proc->run == API_RUN_STRAND) &&
-           api_has_slot(&client->conn->driver->slots, proc);
+           driver_for(client->conn->driver, proc) != NULL;
 }
 
 /* The server's own answer to @proc; NULL: it is the driver's. */
@@ -316,8 +319,7 @@ find_handler(const Client *client, const ApiProc *proc)
 
     if (client->server->is_admin)
         return admin_handlers[index];
-    if (proc->run != API_RUN_SERVER &&
-        (!client->conn || api_has_slot(&client->conn->driver->slots, proc)))
+    if (proc->run != API_RUN_SERVER && (!client->conn || driver_for(client->conn->driver, proc)))
         return NULL;
     return remote_handlers[index];
 }

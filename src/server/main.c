@@ -19,11 +19,48 @@
 #include "server/daemon.h"
 #include "server/listen.h"
 
-/* Drivers are named here and nowhere else in the server; each is a folder of src/driver. */
+/* Drivers are named here and nowhere else in the server; each is a folder of src/driver. They start in this order: services
+ * first, so that guests which start with the daemon find their volumes and networks. */
+#ifdef WITH_SECRET
+extern Driver secret_driver;
+#endif
+#ifdef WITH_STORAGE
+extern Driver storage_driver;
+#endif
+#ifdef WITH_NWFILTER
+extern Driver nwfilter_driver;
+#endif
+#ifdef WITH_INTERFACE
+extern Driver interface_driver;
+#endif
+#ifdef WITH_NETWORK
+extern Driver network_driver;
+#endif
+#ifdef WITH_NODEDEV
+extern Driver nodedev_driver;
+#endif
 #ifdef WITH_QEMU
 extern Driver qemu_driver;
 #endif
 static Driver *const drivers[] = {
+#ifdef WITH_SECRET
+    &secret_driver,
+#endif
+#ifdef WITH_STORAGE
+    &storage_driver,
+#endif
+#ifdef WITH_NWFILTER
+    &nwfilter_driver,
+#endif
+#ifdef WITH_INTERFACE
+    &interface_driver,
+#endif
+#ifdef WITH_NETWORK
+    &network_driver,
+#endif
+#ifdef WITH_NODEDEV
+    &nodedev_driver,
+#endif
 #ifdef WITH_QEMU
     &qemu_driver,
 #endif

@@ -96,7 +96,7 @@ static gint32
 subscribe(ServerCall *call, const EventFilter *filter, bool is_legacy, GError **err)
 {
     Client *client = call->client;
-    EventHub *hub = call->call.conn->driver->events;
+    EventHub *hub = driver_events(call->call.conn->driver, filter->cls);
     Subscription *subscription;
 
     if (!api_event_find(filter->cls, filter->id)) {

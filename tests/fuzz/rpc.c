@@ -25,7 +25,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-static Driver *const drivers[] = {&fake_driver, NULL};
+static Driver *const drivers[] = {&fake_service, &fake_driver, NULL};
 static Daemon *the_daemon;
 static Server *users, *admin;
 

@@ -11,7 +11,7 @@
 #include "server/daemon.h"
 #include "server/listen.h"
 
-static Driver *const drivers[] = {&fake_driver, NULL};
+static Driver *const drivers[] = {&fake_service, &fake_driver, NULL};
 
 static bool
 add_socket(Server *server, const char *folder, const char *name, bool is_read_only, GError **err)

@@ -462,6 +462,49 @@ Driver fake_driver = {
             .domain_open_console = fake_open_console,
             .domain_open_graphics = fake_open_graphics,
             .domain_open_graphics_fd = fake_open_graphics_fd,
+        },
+};
+
+/* A service: no scheme of its own. ---------------------------------------------------------------------------------- */
+
+static bool
+fake_pool_lookup_by_name(Call *call, const RemoteStoragePoolLookupByNameArgs *args,
+                         RemoteStoragePoolLookupByNameRet *ret, GError **err)
+{
+    ret->pool.name = g_strdup(args->name);
+    strncpy((char *)ret->pool.uuid, args->name, sizeof ret->pool.uuid - 1);
+    return true;
+}
+
+static bool
+fake_pool_refresh(Call *call, const RemoteStoragePoolRefreshArgs *args, GError **err)
+{
+    RemoteStoragePoolEventRefreshMsg *message = g_new0(RemoteStoragePoolEventRefreshMsg, 1);
+
+    g_assert(call->driver == &fake_service && call->conn->driver == &fake_driver);
+    message->pool.name = g_strdup(args->pool.name);
+    memcpy(message->pool.uuid, args->pool.uuid, sizeof message->pool.uuid);
+    events_emit(call->driver->events, API_EVENT_CLASS_STORAGE_POOL,
+                VIR_STORAGE_POOL_EVENT_ID_REFRESH, args->pool.uuid, NULL, message);
+    return true;
+}
+
+static bool
+fake_service_start(Driver *driver, const DriverHost *host, GError **err)
+{
+    return true;
+}
+
+Driver fake_service = {
+    .name = "storage",
+    .folder = "storage",
+    .event_classes = 1U << API_EVENT_CLASS_STORAGE_POOL,
+    .error_domain = VIR_FROM_STORAGE,
+    .start = fake_service_start,
+    .slots =
+        {
+            .storage_pool_lookup_by_name = fake_pool_lookup_by_name,
+            .storage_pool_refresh = fake_pool_refresh,
             .storage_vol_lookup_by_path = fake_vol_lookup_by_path,
             .storage_vol_download = fake_vol_download,
             .storage_vol_upload = fake_vol_upload,

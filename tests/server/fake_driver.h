@@ -5,6 +5,8 @@
 #include "object/driver.h"
 
 extern Driver fake_driver;
+/* Serves volumes on the connections of the other. */
+extern Driver fake_service;
 
 /* How many guests went because their connection did. */
 guint fake_n_auto_destroyed(void);

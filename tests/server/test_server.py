@@ -526,3 +526,17 @@ def test_settings_errors_name_file_line_and_fix(tmp_path):
         done = check(text)
         assert done.returncode == 1
         assert f'd.conf:{line}: ' in done.stderr and words in done.stderr, done.stderr
+
+
+def test_a_service_answers_on_connections_of_the_hypervisor(daemon):
+    conn = daemon.connect()
+    refreshed = threading.Event()
+    callback = conn.storagePoolEventRegisterAny(
+        None, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH, lambda _conn, pool, _: pool.name() == 'p' and refreshed.set(), None)
+    conn.storagePoolLookupByName('p').refresh()
+    assert refreshed.wait(10)
+    conn.storagePoolEventDeregisterAny(callback)
+    assert conn.getType() == 'QEMU'
+    with pytest.raises(libvirt.libvirtError) as refused:
+        conn.listAllStoragePools()
+    assert refused.value.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT

@@ -22,7 +22,7 @@
 QemuDriver *
 qemu_of_call(const Call *call)
 {
-    return call->conn->driver->state;
+    return call->driver->state;
 }
 
 bool
