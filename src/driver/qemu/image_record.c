@@ -112,6 +112,26 @@ image_records_find(const ImageRecords *records, const char *path)
     return image ? &image->mark : NULL;
 }
 
+static int
+compare_paths(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+GPtrArray *
+image_records_paths(const ImageRecords *records)
+{
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer path;
+
+    g_hash_table_iter_init(&iter, records->images);
+    while (g_hash_table_iter_next(&iter, &path, NULL))
+        g_ptr_array_add(paths, g_strdup(path));
+    g_ptr_array_sort(paths, compare_paths);
+    return paths;
+}
+
 void
 image_records_add(ImageRecords *records, const char *path, FileMark mark, const char *job)
 {

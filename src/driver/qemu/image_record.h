@@ -26,6 +26,8 @@ bool image_records_forget(QemuDriver *qemu, const guchar uuid[16], GError **err)
 
 /* The file we made at @path, or NULL. */
 const FileMark *image_records_find(const ImageRecords *records, const char *path);
+/* Paths of all of them, sorted. */
+GPtrArray *image_records_paths(const ImageRecords *records);
 void image_records_add(ImageRecords *records, const char *path, FileMark mark, const char *job);
 void image_records_remove(ImageRecords *records, const char *path);
 /* Highest number used for `DIR/STEM.rN.qcow2`. */
