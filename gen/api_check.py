@@ -19,7 +19,7 @@ KINDS = {
 # Ways in which the library answers by itself.
 LOCALS = {"ref", "free", "connect", "parent", "name", "uuid", "uuid-text", "id", "field",
           "struct-free", "library"}
-PROGRAMS = {"remote", "qemu", "lxc", "admin"}
+PROGRAMS = {"remote", "qemu", "lxc", "admin", "manifold"}
 RETURNS = {"void", "status", "count"}
 
 

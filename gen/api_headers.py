@@ -36,9 +36,9 @@ def opened_by(header: str) -> str:
     return f"_{guard_of(header)}_OPEN"
 
 
-def emit(api: Api) -> dict[str, str]:
-    """File name -> text, for every header."""
-    return {f"{h.name}.h": emit_header(api, h) for h in api.headers.values()}
+def emit(api: Api, folder: str) -> dict[str, str]:
+    """File name -> text, for every header of the folder."""
+    return {f"{h.name}.h": emit_header(api, h) for h in api.headers.values() if h.folder == folder}
 
 
 def emit_header(api: Api, header: Header) -> str:
@@ -79,7 +79,7 @@ def emit_top(api: Api, header: Header) -> str:
     opens = any(header.name in api.headers[name].instead for name in header.includes)
     if opens:
         lines.append(f"# define {opened_by(header.name)}")
-    lines += [f"# include <libvirt/{name}.h>" for name in header.includes]
+    lines += [f"# include <{api.headers[name].folder}/{name}.h>" for name in header.includes]
     if opens:
         lines.append(f"# undef {opened_by(header.name)}")
     lines += ["" if header.includes else None, "# ifdef __cplusplus", 'extern "C" {', "# endif",

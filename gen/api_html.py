@@ -55,7 +55,7 @@ class Pages:
         of = lambda table: [e for e in table if e.subject == subject.name]  # noqa: E731
         calls, fields = of(api.calls.values()), of(api.fields)
         body = [f'<p><a href="{page_of("index")}">All subjects</a> · '
-                f"&lt;libvirt/{subject.header}.h&gt;</p>",
+                f"&lt;{api.headers[subject.header].folder}/{subject.header}.h&gt;</p>",
                 f"<p>{escape(subject.title)}</p>", "<table>"]
         body += [f'<tr><td><a href="#{c.name}">{c.name}</a></td><td>{escape(c.doc)}</td></tr>'
                  for c in calls]

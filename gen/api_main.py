@@ -18,10 +18,6 @@ import api_xml
 from api_model import Api
 
 
-def headers(api: Api) -> dict[str, str]:
-    return api_headers.emit(api)
-
-
 def errors(api: Api) -> dict[str, str]:
     return {"api-errors.h": api_errors.emit_texts(api)}
 
@@ -39,7 +35,8 @@ def reference(api: Api) -> dict[str, str]:
 
 
 OUTPUTS: dict[str, Callable[[Api], dict[str, str]]] = {
-    "headers": headers, "errors": errors, "maps": maps, "xml": xml, "reference": reference,
+    "headers-libvirt": lambda api: api_headers.emit(api, "libvirt"),
+    "headers-manifold": lambda api: api_headers.emit(api, "manifold"), "errors": errors, "maps": maps, "xml": xml, "reference": reference,
 }
 
 

@@ -32,7 +32,7 @@ def emit_page(api: Api, subject: Subject) -> str:
              f'.TH "LIBVIRT-{subject.name.upper()}" 3 "" "Manifold" "Public API"',
              ".ad l", ".SH NAME",
              f"libvirt-{subject.name} \\- {roff(title[:1].lower() + title[1:])}",
-             ".SH SYNOPSIS", ".nf", f"#include <libvirt/{include}.h>", "",
+             ".SH SYNOPSIS", ".nf", f"#include <{api.headers[include].folder}/{include}.h>", "",
              roff(f"cc ... -l{link}"), ".fi", ".SH CALLS"]
     for call in calls:
         lines += emit_call(api, call)

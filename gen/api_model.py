@@ -218,6 +218,7 @@ class Header:
     includes: list[str]
     instead: list[str]           # headers of which one must be included for this one
     where: str
+    folder: str = "libvirt"      # <folder/name.h>
 
 
 @dataclass

@@ -212,11 +212,12 @@ class Reader:
             block.head)
 
     def read_header(self, block: Block) -> None:
-        block.only("library", "includes", "instead")
+        block.only("library", "folder", "includes", "instead")
         name = block.head.words[1]
         self.take(self.api.headers, name, Header(
             name, block.value("library"), block.doc, words_of(block, "includes"),
-            words_of(block, "instead"), block.head.where), block.head)
+            words_of(block, "instead"), block.head.where,
+            block.value("folder", "libvirt")), block.head)
 
     def read_subject(self, block: Block) -> None:
         block.only("header", "module")

@@ -35,6 +35,7 @@ OUTPUTS = {
     "client-stubs-qemu.c": ["qemu"],
     "client-stubs-lxc.c": ["lxc"],
     "client-stubs-admin.c": ["admin"],
+    "client-stubs-manifold.c": ["manifold"],
 }
 
 
@@ -119,7 +120,8 @@ def emit(api: Api, wire: Wire, subjects: list[str]) -> str:
            "#define ERROR_DOMAIN VIR_FROM_NONE\n",
            '#include "client/stub_convert.h"\n#include "client/stub_runtime.h"\n\n'
            '#include "gen/api-codec.h"\n\n#include <libvirt/libvirt-lxc.h>\n'
-           "#include <libvirt/libvirt-qemu.h>\n#include <string.h>\n"]
+           "#include <libvirt/libvirt-qemu.h>\n"
+           + ("#include <manifold/manifold.h>\n" if subjects == ["manifold"] else "") + "#include <string.h>\n"]
     out += [text(plan(api, wire, call)) for call in stub_calls(api) if call.subject in subjects]
     return "\n".join(out)
 

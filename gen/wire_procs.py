@@ -280,7 +280,7 @@ def slot_name(proc: Proc) -> str:
 
 
 def has_slot(proc: Proc) -> bool:
-    return proc.kind == "call" and proc.program.name in ("remote", "qemu", "lxc")
+    return proc.kind == "call" and proc.program.name in ("remote", "qemu", "lxc", "manifold")
 
 
 def c_bool(value: bool) -> str:

@@ -27,7 +27,8 @@ def api():
 def made(tmp_path_factory) -> Path:
     """Folder with include/libvirt/*.h, gen/api-errors.h, *.map, *-api.xml and the reference."""
     top = tmp_path_factory.mktemp("made")
-    for what, folder in [("headers", "include/libvirt"), ("errors", "gen"), ("maps", "."),
+    for what, folder in [("headers-libvirt", "include/libvirt"),
+                         ("headers-manifold", "include/manifold"), ("errors", "gen"), ("maps", "."),
                          ("xml", "."), ("reference", "reference")]:
         subprocess.run([sys.executable, TOP / "gen/api_main.py", what, TOP / "schema/api",
                         top / folder], check=True)

@@ -11,6 +11,13 @@ from conftest import facts
 LIBRARIES = ["libvirt", "libvirt-qemu", "libvirt-lxc", "libvirt-admin"]
 
 
+def test_calls_of_our_own_are_in_a_library_of_their_own(made):
+    own = re.findall(r"^        (\w+);", (made / "libmanifold.map").read_text(), re.M)
+    assert own and all(name.startswith("manifold") for name in own)
+    for library in LIBRARIES:
+        assert "manifold" not in (made / f"{library}.map").read_text(), library
+
+
 def read_map(path) -> tuple[dict[str, set[str]], dict[str, str]]:
     """Symbols and parent of each node of a version map."""
     symbols, parents = {}, {}
