@@ -20,7 +20,9 @@ LOCALS = ("request", "reply", "link", "error", "owned")
 OPTIONAL_OUT = {("virDomainGetState", "reason"), ("virDomainGetSchedulerType", "nparams"),
                 ("virSecretGetValue", "value_size"), ("virNodeGetCPUMap", "online")}
 # Typed arrays that may be empty, or absent.
-MAY_BE_EMPTY = {"virNodeSetMemoryParameters", "virConnectSetIdentity", "virDomainBlockCopy"}
+MAY_BE_EMPTY = {"virNodeSetMemoryParameters", "virConnectSetIdentity", "virDomainBlockCopy",
+                "manifoldSnapshotPlanRevert", "manifoldSnapshotPlanClone", "manifoldSnapshotRevert",
+                "manifoldSnapshotClone"}
 
 
 @dataclass

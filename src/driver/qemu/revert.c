@@ -11,22 +11,18 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "base/log.h"
-#include "driver/qemu/flags.h"
+#include "base/file.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/save_image.h"
 #include "driver/qemu/snapshot_define.h"
 #include "driver/qemu/snapshot_store.h"
 #include "image/name.h"
 
-#define REVERT_FLAGS                                                          \
-    (VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING | VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED | \
-     VIR_DOMAIN_SNAPSHOT_REVERT_FORCE | VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
-
 /* What planning needs at hand. */
 typedef struct {
     Guest *guest;
     const DomainSnapshot *snapshot;
+    const RevertOptions *options;
     ImageRecords *records;
     RevertPlan *plan;
     ImageGraph *graph; /* what will need images, once the revert is done */
@@ -139,18 +135,39 @@ find_stem(const Planner *planner, const char *path)
 }
 
 static char *
+given_name(const Planner *planner, const Disk *disk, const char *path, GError **err)
+{
+    if (!g_path_is_absolute(path))
+        return fail_null(err, VIR_ERR_INVALID_ARG,
+                         "disk %s: the path of its new image must be absolute, not '%s'",
+                         disk->target.dev, path);
+    if (file_exists(path))
+        return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "disk %s: '%s' exists already: name a new file", disk->target.dev, path);
+    if (is_planned(planner->plan->overlays, path))
+        return fail_null(err, VIR_ERR_INVALID_ARG, "disk %s: '%s' is named for another disk, too",
+                         disk->target.dev, path);
+    return g_strdup(path);
+}
+
+static char *
 choose_name(const Planner *planner, const Disk *disk, const char *base_path, GError **err)
 {
+    const char *given = planner->options->images
+                            ? g_hash_table_lookup(planner->options->images, disk->target.dev)
+                            : NULL;
     g_autofree char *beside = find_neighbour(planner, disk);
     g_autofree char *stem = find_stem(planner, base_path);
     g_autofree char *dir = NULL;
     guint number;
 
+    if (given && !new_overlays_find(planner->plan->overlays, disk->target.dev))
+        return given_name(planner, disk, given, err);
     if (!beside)
-        return fail_null(
-            err, VIR_ERR_CONFIG_UNSUPPORTED,
-            "disk %s is on a block device ('%s'): there is no folder for its new image",
-            disk->target.dev, base_path);
+        return fail_null(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                         "disk %s is on '%s', where there is no folder for its new image: name one "
+                         "(virsh snapshot-revert --image %s=PATH)",
+                         disk->target.dev, base_path, disk->target.dev);
     dir = g_path_get_dirname(beside);
     number = MAX(image_records_last_revert(planner->records, dir, stem),
                  image_name_last_revert(beside, stem));
@@ -301,9 +318,7 @@ plan_going(Planner *planner, const Disk *disk)
         GoingImage *image;
 
         if (!mark) {
-            log_warning(LOG_QEMU,
-                        "%s: '%s' is not used any more and kept: it was not made by this daemon",
-                        planner->guest->name, path);
+            g_ptr_array_add(planner->plan->staying, g_strdup(path));
             return;
         }
         if (is_going(planner->plan->going, path))
@@ -349,13 +364,34 @@ plan_text(Planner *planner)
     planner->plan->text = snapshot_file_text(copy, true);
 }
 
+static bool
+check_given_images(const Planner *planner, GError **err)
+{
+    GHashTableIter iter;
+    gpointer target;
+
+    if (!planner->options->images)
+        return true;
+    g_hash_table_iter_init(&iter, planner->options->images);
+    while (g_hash_table_iter_next(&iter, &target, NULL)) {
+        if (!new_overlays_find(planner->plan->overlays, target))
+            return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                        "disk %s gets no new image: at snapshot '%s' there was no such disk, or "
+                        "nothing in it that is kept",
+                        (char *)target, planner->snapshot->name);
+    }
+    return true;
+}
+
 static RevertPlan *
-make_plan(Guest *guest, const DomainSnapshot *snapshot, RevertTo to, GError **err)
+make_plan(Guest *guest, const DomainSnapshot *snapshot, RevertTo to, const RevertOptions *options,
+          GError **err)
 {
     g_autoptr(RevertPlan) plan = g_new0(RevertPlan, 1);
     g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
     g_autoptr(ImageGraph) graph = NULL;
-    Planner planner = {.guest = guest, .snapshot = snapshot, .records = records, .plan = plan};
+    Planner planner = {
+        .guest = guest, .snapshot = snapshot, .options = options, .records = records, .plan = plan};
 
     if (!records)
         return NULL;
@@ -366,42 +402,27 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, RevertTo to, GError **er
     plan->overlays = new_overlays_new();
     plan->going = g_ptr_array_new_with_free_func((GDestroyNotify)going_image_free);
     plan->drop_managed_save = guest->has_managed_save;
-    if (!plan_machines(&planner, err))
+    plan->staying = g_ptr_array_new_with_free_func(g_free);
+    if (!plan_machines(&planner, err) || !check_given_images(&planner, err))
         return NULL;
     plan_all_going(&planner);
     plan_text(&planner);
     return g_steal_pointer(&plan);
 }
 
-static bool
-revert_to_snapshot(Call *call, const RemoteDomainRevertToSnapshotArgs *args, GError **err)
+RevertPlan *
+revert_plan_make(Guest *guest, const char *name, const RevertOptions *options, GError **err)
 {
-    g_autoptr(Guest) guest = NULL;
     const DomainSnapshot *snapshot;
-    RevertPlan *plan;
     RevertTo to;
 
-    if (!flags_check(args->flags, REVERT_FLAGS, "qemuSnapshotRevert", err) ||
-        !flags_exclude(args->flags, VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING, "SNAPSHOT_REVERT_RUNNING",
-                       VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED, "SNAPSHOT_REVERT_PAUSED",
-                       VIR_FROM_DOMAIN_SNAPSHOT, err))
-        return false;
-    guest = guest_of_call(call, &args->snap.dom, err);
-    if (!guest || !guest_require_idle(guest, err))
-        return false;
-    snapshot = snapshot_tree_require(guest->snapshots, args->snap.name, err);
+    if (!guest_require_idle(guest, err))
+        return NULL;
+    snapshot = snapshot_tree_require(guest->snapshots, name, err);
     if (!snapshot)
-        return false;
-    to = wanted_state(snapshot, args->flags);
-    if (!check_snapshot(snapshot, err) || !check_guest(guest, to, args->flags, err))
-        return false;
-    plan = make_plan(guest, snapshot, to, err);
-    return plan &&
-           guest_run_job(guest, job_new(&revert_kind, guest->name, plan, guest), call, NULL, err);
-}
-
-void
-revert_slots(DriverSlots *slots)
-{
-    slots->domain_revert_to_snapshot = revert_to_snapshot;
+        return NULL;
+    to = wanted_state(snapshot, options->flags);
+    if (!check_snapshot(snapshot, err) || !check_guest(guest, to, options->flags, err))
+        return NULL;
+    return make_plan(guest, snapshot, to, options, err);
 }

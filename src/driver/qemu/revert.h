@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The plan of a revert: made by revert.c while the present guest goes on, carried out by
- * revert_job.c.
+ * revert_job.c; revert_call.c has the calls and the dry run.
  *
  * Nothing of the present state is touched before COMMIT; after it the guest is at the snapshot, on
  * all disks, whatever happens. The images that the abandoned state leaves behind go last. */
@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "base/json.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/new_overlay.h"
 #include "driver/qemu/snapshot.h"
@@ -31,9 +32,10 @@ typedef struct {
     RevertTo to;
     char *stop_first; /* why the old emulator must end before the new one starts; NULL: not so */
     bool drop_managed_save;
-    bool is_restore;  /* no snapshot: the machine and memory of a save image (save.c) */
-    char *saved_path; /* save image that goes once the guest runs; NULL: none */
-    GPtrArray *going; /* of GoingImage, tops first */
+    bool is_restore;    /* no snapshot: the machine and memory of a save image (save.c) */
+    char *saved_path;   /* save image that goes once the guest runs; NULL: none */
+    GPtrArray *going;   /* of GoingImage, tops first */
+    GPtrArray *staying; /* paths nobody needs, but that we did not make; while planning only */
 
     /* While it runs. */
     Emulator *emulator; /* the new one, until it is installed */
@@ -41,6 +43,19 @@ typedef struct {
     bool is_listening, is_loaded;
     GError *start_error; /* it could not be started after COMMIT */
 } RevertPlan;
+
+/* What a caller may choose. */
+typedef struct {
+    guint flags;        /* virDomainSnapshotRevertFlags */
+    GHashTable *images; /* target of a disk -> path of its new image; NULL: none is given */
+} RevertOptions;
+
+/* The plan of a revert to the snapshot called @name; changes nothing. */
+RevertPlan *revert_plan_make(Guest *guest, const char *name, const RevertOptions *options,
+                             GError **err);
+
+/* What it would do, for a dry run. */
+void revert_plan_report(Json *step, const Guest *guest, const RevertPlan *plan);
 
 void going_image_free(GoingImage *image);
 void revert_plan_free(RevertPlan *plan);

@@ -31,6 +31,7 @@ revert_plan_free(RevertPlan *plan)
         return;
     g_clear_pointer(&plan->overlays, g_ptr_array_unref);
     g_clear_pointer(&plan->going, g_ptr_array_unref);
+    g_clear_pointer(&plan->staying, g_ptr_array_unref);
     g_clear_pointer(&plan->emulator, emulator_unref);
     g_clear_pointer(&plan->live, domain_free);
     g_clear_error(&plan->start_error);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/flags.h"
+#include "driver/qemu/plan_report.h"
 #include "driver/qemu/snapshot_define.h"
 #include "driver/qemu/snapshot_redefine.h"
 #include "driver/qemu/snapshot_store.h"
@@ -286,19 +287,24 @@ answer_create(Call *call, Job *job)
     return true;
 }
 
-static bool
-create(Call *call, Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
+/* The description that a call brings. */
+static DomainSnapshot *
+parse_request(const Guest *guest, const char *xml, guint flags, GError **err)
 {
-    g_autoptr(CreatePlan) plan = NULL;
-    Job *job;
+    if ((flags & VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE) &&
+        !model_validate(&domain_snapshot_model, xml, err))
+        return NULL;
+    return snapshot_parse(xml, flags & VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE,
+                          flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, err);
+}
 
+/* What is done, or would be. */
+static CreatePlan *
+plan_request(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
+{
     if (!guest_require_idle(guest, err) || !check_guest(guest, snapshot, flags, err))
-        return false;
-    plan = make_plan(guest, snapshot, flags, err);
-    if (!plan)
-        return false;
-    job = job_new(&snapshot_create_kind, guest->name, g_steal_pointer(&plan), guest);
-    return guest_run_job(guest, job, call, answer_create, err);
+        return NULL;
+    return make_plan(guest, snapshot, flags, err);
 }
 
 static bool
@@ -308,27 +314,75 @@ snapshot_create_xml(Call *call, const RemoteDomainSnapshotCreateXmlArgs *args,
     bool is_redefine = args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE;
     g_autoptr(Guest) guest = NULL;
     g_autoptr(DomainSnapshot) snapshot = NULL;
+    CreatePlan *plan;
 
     if (!check_flags(args->flags, err))
         return false;
     guest = guest_of_call(call, &args->dom, err);
-    if (!guest || ((args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE) &&
-                   !model_validate(&domain_snapshot_model, args->xml_desc, err)))
-        return false;
-    snapshot = snapshot_parse(args->xml_desc, is_redefine,
-                              args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY, err);
+    snapshot = guest ? parse_request(guest, args->xml_desc, args->flags, err) : NULL;
     if (!snapshot)
         return false;
-    if (!is_redefine)
-        return create(call, guest, snapshot, args->flags, err);
-    if (!guest_require_idle(guest, err) || !snapshot_redefine(guest, snapshot, args->flags, err))
+    if (is_redefine) {
+        if (!guest_require_idle(guest, err) ||
+            !snapshot_redefine(guest, snapshot, args->flags, err))
+            return false;
+        fill_answer(&ret->snap, guest, snapshot->name);
+        return true;
+    }
+    plan = plan_request(guest, snapshot, args->flags, err);
+    return plan && guest_run_job(guest, job_new(&snapshot_create_kind, guest->name, plan, guest),
+                                 call, answer_create, err);
+}
+
+/* ---- the dry run ---- */
+
+static char *
+report_plan(const Guest *guest, const CreatePlan *plan)
+{
+    Json *report = plan_report_new(guest);
+    Json *step = plan_report_add(report, "create", plan->text ? plan->name : NULL);
+    const char *meanwhile = "it is off";
+
+    if (plan->is_live)
+        meanwhile = plan->memory ? "it is paused while its memory is saved and the disks switch"
+                                 : "it runs on; the disks switch in one transaction";
+    plan_report_way(step, plan->is_live ? "live" : "offline", NULL);
+    plan_report_guest(step, guest, meanwhile, plan->must_halt ? "off" : NULL);
+    plan_report_overlays(step, plan->overlays);
+    if (plan->memory) {
+        plan_report_make(step, "memory", plan->memory->path, NULL);
+        plan_report_copies(step, (guint64)guest_domain(guest)->memory.text * 1024);
+        plan_report_note(step, "the memory's size is what the guest has at most: pages that it "
+                               "never used are not written");
+    }
+    return plan_report_finish(report);
+}
+
+static bool
+snapshot_plan_create(Call *call, const ManifoldSnapshotPlanCreateArgs *args,
+                     ManifoldSnapshotPlanCreateRet *ret, GError **err)
+{
+    g_autoptr(Guest) guest = NULL;
+    g_autoptr(DomainSnapshot) snapshot = NULL;
+    g_autoptr(CreatePlan) plan = NULL;
+
+    if (!check_flags(args->flags, err))
         return false;
-    fill_answer(&ret->snap, guest, snapshot->name);
+    if (args->flags & VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE)
+        return fail(err, VIR_ERR_INVALID_ARG,
+                    "REDEFINE takes no snapshot and makes no image: there is nothing to plan");
+    guest = guest_of_call(call, &args->dom, err);
+    snapshot = guest ? parse_request(guest, args->xml_desc, args->flags, err) : NULL;
+    plan = snapshot ? plan_request(guest, snapshot, args->flags, err) : NULL;
+    if (!plan)
+        return false;
+    ret->plan = report_plan(guest, plan);
     return true;
 }
 
 void
 snapshot_create_slots(DriverSlots *slots)
 {
+    slots->manifold_snapshot_plan_create = snapshot_plan_create;
     slots->domain_snapshot_create_xml = snapshot_create_xml;
 }

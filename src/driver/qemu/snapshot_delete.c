@@ -4,8 +4,6 @@
 
 #include "driver/qemu/snapshot_delete.h"
 
-#include <sys/stat.h>
-
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
@@ -14,6 +12,7 @@
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/flags.h"
 #include "driver/qemu/image_record.h"
+#include "driver/qemu/plan_report.h"
 
 #define DELETE_FLAGS                                                                  \
     (VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN | VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY | \
@@ -27,27 +26,21 @@ typedef struct {
     DeletePlan *plan;
 } Planner;
 
-/* Everything that needs images, without the snapshot that goes. */
+/* Everything that needs images, without the snapshot that goes, and those of @gone (may be NULL). */
 static ImageGraph *
-holders_without(Guest *guest, const DomainSnapshot *snapshot)
+holders_without(Guest *guest, const DomainSnapshot *snapshot, GPtrArray *gone)
 {
     ImageGraph *graph = snapshot_holders(guest->qemu, guest);
     g_autoptr(SnapshotTree) tree = snapshot_tree_copy(guest->snapshots);
     g_autofree char *holder = g_strdup_printf("domain %s", guest->name);
 
     snapshot_tree_drop(tree, snapshot->name);
+    for (guint i = 0; gone && i < gone->len; i++)
+        snapshot_tree_drop(tree, gone->pdata[i]);
     snapshot_tree_hold_images(graph, guest->name, tree);
     machine_hold_images(graph, holder, guest_live(guest));
     machine_hold_images(graph, holder, guest_config(guest));
     return graph;
-}
-
-static guint64
-allocated_bytes(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 ? (guint64)st.st_blocks * 512 : 0;
 }
 
 /* Images backed by @path that somebody needs. */
@@ -240,7 +233,7 @@ check_snapshot(const DomainSnapshot *snapshot, GError **err)
 }
 
 static DeletePlan *
-make_plan(Guest *guest, const DomainSnapshot *snapshot, GError **err)
+make_plan(Guest *guest, const DomainSnapshot *snapshot, GPtrArray *gone, GError **err)
 {
     g_autoptr(DeletePlan) plan = delete_plan_new();
     g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
@@ -250,7 +243,7 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, GError **err)
 
     if (!records || !check_snapshot(snapshot, err))
         return NULL;
-    planner.graph = graph = holders_without(guest, snapshot);
+    planner.graph = graph = holders_without(guest, snapshot, gone);
     if (!plan_machine(&planner, snapshot->domain, err) ||
         !plan_machine(&planner, snapshot->inactive_domain, err))
         return NULL;
@@ -281,7 +274,7 @@ bool
 snapshot_delete_begin(Guest *guest, GPtrArray *names, Call *call, GError **err)
 {
     const DomainSnapshot *snapshot = snapshot_tree_require(guest->snapshots, names->pdata[0], err);
-    DeletePlan *plan = snapshot ? make_plan(guest, snapshot, err) : NULL;
+    DeletePlan *plan = snapshot ? make_plan(guest, snapshot, NULL, err) : NULL;
 
     if (!plan)
         return false;
@@ -319,37 +312,129 @@ forget(Guest *guest, GPtrArray *names, Call *call, GError **err)
                          NULL, err);
 }
 
+/* The names that a call is about, checked; empty: there is nothing to delete. All or none: nothing
+ * is deleted when one of them cannot be. */
+static GPtrArray *
+names_of_call(Guest *guest, const char *name, guint flags, GError **err)
+{
+    g_autoptr(GPtrArray) names = NULL;
+
+    if (!guest_require_idle(guest, err) || !snapshot_tree_require(guest->snapshots, name, err))
+        return NULL;
+    names = choose_names(guest->snapshots, name, flags);
+    for (guint i = 0; i < names->len && !(flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY); i++) {
+        if (!check_snapshot(snapshot_tree_find(guest->snapshots, names->pdata[i]), err))
+            return NULL;
+    }
+    return g_steal_pointer(&names);
+}
+
+static bool
+check_delete_flags(guint flags, GError **err)
+{
+    return flags_check(flags, DELETE_FLAGS, "qemuSnapshotDelete", err) &&
+           flags_exclude(flags, VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN, "SNAPSHOT_DELETE_CHILDREN",
+                         VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY, "SNAPSHOT_DELETE_CHILDREN_ONLY",
+                         VIR_FROM_DOMAIN_SNAPSHOT, err);
+}
+
 static bool
 snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError **err)
 {
     g_autoptr(Guest) guest = NULL;
     g_autoptr(GPtrArray) names = NULL;
 
-    if (!flags_check(args->flags, DELETE_FLAGS, "qemuSnapshotDelete", err) ||
-        !flags_exclude(args->flags, VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN, "SNAPSHOT_DELETE_CHILDREN",
-                       VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY, "SNAPSHOT_DELETE_CHILDREN_ONLY",
-                       VIR_FROM_DOMAIN_SNAPSHOT, err))
+    if (!check_delete_flags(args->flags, err))
         return false;
     guest = guest_of_call(call, &args->snap.dom, err);
-    if (!guest || !guest_require_idle(guest, err) ||
-        !snapshot_tree_require(guest->snapshots, args->snap.name, err))
-        return false;
-    names = choose_names(guest->snapshots, args->snap.name, args->flags);
-    if (names->len == 0)
-        return true;
-    /* All or none: nothing is deleted when one of them cannot be. */
-    for (guint i = 0; i < names->len && !(args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY);
-         i++) {
-        if (!check_snapshot(snapshot_tree_find(guest->snapshots, names->pdata[i]), err))
-            return false;
-    }
+    names = guest ? names_of_call(guest, args->snap.name, args->flags, err) : NULL;
+    if (!names || names->len == 0)
+        return names != NULL;
     if (args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
         return forget(guest, names, call, err);
     return snapshot_delete_begin(guest, names, call, err);
 }
 
+/* ---- the dry run ---- */
+
+static void
+report_merge(Json *step, const ImageMerge *merge)
+{
+    bool is_commit = merge->kind == BLOCK_COMMIT;
+    const char *from = is_commit ? merge->upper : merge->lower;
+
+    plan_report_merge(step, merge->target, from, is_commit ? merge->lower : merge->upper,
+                      allocated_bytes(from));
+    if (merge->may_remove)
+        plan_report_remove(step, from);
+    else
+        plan_report_keep(step, from, "it was not made by this daemon");
+}
+
+static void
+report_plan(Json *step, const Guest *guest, const DeletePlan *plan)
+{
+    bool runs = guest_is_running(guest);
+
+    plan_report_way(step, runs ? "live" : "offline", NULL);
+    plan_report_guest(step, guest,
+                      runs ? "it runs on; its QEMU merges the images that it has open"
+                           : "it is off; qemu-storage-daemon merges",
+                      NULL);
+    for (guint i = 0; i < plan->merges->len; i++)
+        report_merge(step, plan->merges->pdata[i]);
+    for (guint i = 0; i < plan->doomed->len; i++)
+        plan_report_remove(step, ((const DoomedImage *)plan->doomed->pdata[i])->path);
+    for (guint i = 0; i < plan->memories->len; i++)
+        plan_report_remove(step, ((const DoomedImage *)plan->memories->pdata[i])->path);
+}
+
+/* A step after the first is planned on the files as they are, without the snapshots before it. */
+static char *
+report_all(Guest *guest, GPtrArray *names, guint flags, GError **err)
+{
+    g_autoptr(Json) report = plan_report_new(guest);
+    g_autoptr(GPtrArray) gone = g_ptr_array_new();
+    bool has_merged = false;
+
+    for (guint i = 0; i < names->len; i++) {
+        const DomainSnapshot *snapshot = snapshot_tree_find(guest->snapshots, names->pdata[i]);
+        Json *step = plan_report_add(report, "delete", snapshot->name);
+        g_autoptr(DeletePlan) plan = NULL;
+
+        if (flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
+            plan = delete_plan_new();
+        else
+            plan = make_plan(guest, snapshot, gone, err);
+        if (!plan)
+            return NULL;
+        report_plan(step, guest, plan);
+        if (has_merged)
+            plan_report_note(step, "planned on the images as they are before the steps above");
+        has_merged |= plan->merges->len > 0;
+        g_ptr_array_add(gone, names->pdata[i]);
+    }
+    return plan_report_finish(g_steal_pointer(&report));
+}
+
+static bool
+snapshot_plan_delete(Call *call, const ManifoldSnapshotPlanDeleteArgs *args,
+                     ManifoldSnapshotPlanDeleteRet *ret, GError **err)
+{
+    g_autoptr(Guest) guest = NULL;
+    g_autoptr(GPtrArray) names = NULL;
+
+    if (!check_delete_flags(args->flags, err))
+        return false;
+    guest = guest_of_call(call, &args->snap.dom, err);
+    names = guest ? names_of_call(guest, args->snap.name, args->flags, err) : NULL;
+    ret->plan = names ? report_all(guest, names, args->flags, err) : NULL;
+    return ret->plan != NULL;
+}
+
 void
 snapshot_delete_slots(DriverSlots *slots)
 {
+    slots->manifold_snapshot_plan_delete = snapshot_plan_delete;
     slots->domain_snapshot_delete = snapshot_delete;
 }

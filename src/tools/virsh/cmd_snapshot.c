@@ -6,6 +6,7 @@
 
 #include "tools/virsh/edit.h"
 #include "tools/virsh/groups.h"
+#include "tools/virsh/manifold.h"
 #include "tools/virsh/object.h"
 #include "tools/virsh/output.h"
 #include "tools/virsh/xml.h"
@@ -31,7 +32,8 @@ static const FlagBit create_bits[] = {
         FLAG("quiesce", "freeze the guest's file systems meanwhile"),                        \
         FLAG("atomic", "all disks or none (always so)"),                                     \
         FLAG("live", "let the guest run while memory is saved"),                             \
-        FLAG("validate", "check the XML against the schema")
+        FLAG("validate", "check the XML against the schema"),                                \
+        FLAG("dry-run", "tell what would be done, and do nothing")
 
 /* ---- finding one ---- */
 
@@ -75,12 +77,26 @@ snapshot_xml(virDomainSnapshotPtr snapshot)
 /* ---- create ---- */
 
 static bool
-create(Shell *shell, virDomainPtr domain, const char *xml, unsigned int flags, const char *from)
+plan_create(Shell *shell, virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    g_autoptr(virDomainSnapshot) snapshot = virDomainSnapshotCreateXML(domain, xml, flags);
+    const Manifold *calls = manifold_load(shell);
 
+    return calls && manifold_print_plan(shell, calls->plan_create(domain, xml, flags));
+}
+
+static bool
+create(Shell *shell, const Args *args, virDomainPtr domain, const char *xml, unsigned int flags,
+       const char *from)
+{
+    g_autoptr(virDomainSnapshot) snapshot = NULL;
+
+    if (args_has(args, "dry-run"))
+        return plan_create(shell, domain, xml, flags);
+    snapshot = virDomainSnapshotCreateXML(domain, xml, flags);
     if (!snapshot)
         return false;
+    if (shell_wants_json(shell))
+        print_value(shell, "snapshot", virDomainSnapshotGetName(snapshot));
     if (from)
         shell_note(shell, "Domain snapshot %s created from '%s'",
                    virDomainSnapshotGetName(snapshot), from);
@@ -103,7 +119,7 @@ cmd_snapshot_create(Shell *shell, const Args *args)
         return false;
     xml = args_has(args, "xmlfile") ? args_file(shell, args, "xmlfile")
                                     : g_strdup("<domainsnapshot/>");
-    return xml && create(shell, domain, xml, flags, args_text(args, "xmlfile"));
+    return xml && create(shell, args, domain, xml, flags, args_text(args, "xmlfile"));
 }
 
 static const Option snapshot_create_options[] = {
@@ -213,7 +229,7 @@ cmd_snapshot_create_as(Shell *shell, const Args *args)
         return true;
     }
     domain = args_domain(shell, args);
-    return domain && create(shell, domain, xml->str, flags, NULL);
+    return domain && create(shell, args, domain, xml->str, flags, NULL);
 }
 
 static const Option snapshot_create_as_options[] = {
@@ -554,6 +570,50 @@ cmd_snapshot_parent(Shell *shell, const Args *args)
 
 /* ---- change ---- */
 
+/* What --image says: TARGET=PATH,TARGET=PATH. */
+static bool
+add_images(Shell *shell, const Args *args, virTypedParameterPtr *params, int *n, int *space)
+{
+    const char *text = args_text(args, "image");
+    g_autoptr(GPtrArray) fields = text ? xml_split_spec(text) : NULL;
+
+    for (guint i = 0; fields && i < fields->len; i++) {
+        const char *field = fields->pdata[i], *equals = strchr(field, '=');
+        g_autofree char *name = NULL;
+
+        if (!equals || equals == field || !equals[1])
+            return shell_fail(shell, "--image: '%s' is not TARGET=PATH", field);
+        name = g_strdup_printf(MANIFOLD_SNAPSHOT_IMAGE "%.*s", (int)(equals - field), field);
+        if (virTypedParamsAddString(params, n, space, name, equals + 1) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* By the call that every daemon knows, unless something is asked for that only ours does. */
+static bool
+revert(Shell *shell, const Args *args, virDomainSnapshotPtr snapshot, unsigned int flags)
+{
+    bool is_dry = args_has(args, "dry-run");
+    virTypedParameterPtr params = NULL;
+    int n = 0, space = 0;
+    const Manifold *calls;
+    bool done;
+
+    if (!is_dry && !args_has(args, "image"))
+        return virDomainRevertToSnapshot(snapshot, flags) == 0;
+    calls = manifold_load(shell);
+    if (!calls)
+        return false;
+    done = add_images(shell, args, &params, &n, &space);
+    if (done && is_dry)
+        done = manifold_print_plan(shell, calls->plan_revert(snapshot, params, n, flags));
+    else if (done)
+        done = calls->revert(snapshot, params, n, flags) == 0 || manifold_failed(shell);
+    virTypedParamsFree(params, n);
+    return done;
+}
+
 static bool
 cmd_snapshot_revert(Shell *shell, const Args *args)
 {
@@ -566,8 +626,12 @@ cmd_snapshot_revert(Shell *shell, const Args *args)
     g_autoptr(virDomain) domain = args_domain(shell, args);
     g_autoptr(virDomainSnapshot) snapshot = domain ? args_snapshot(shell, args, domain) : NULL;
 
-    if (!snapshot || virDomainRevertToSnapshot(snapshot, ARGS_BITS(args, bits)) < 0)
+    if (!snapshot || !revert(shell, args, snapshot, ARGS_BITS(args, bits)))
         return false;
+    if (args_has(args, "dry-run"))
+        return true;
+    if (shell_wants_json(shell))
+        print_value(shell, "snapshot", virDomainSnapshotGetName(snapshot));
     shell_note(shell, "Domain snapshot %s reverted\n", virDomainSnapshotGetName(snapshot));
     return true;
 }
@@ -580,6 +644,8 @@ static const Option snapshot_revert_options[] = {
     FLAG("paused", "leave the guest paused afterwards"),
     FLAG("force", "go on where saved state would be lost"),
     FLAG("reset-nvram", "start with the firmware's variables as the template has them"),
+    NAMED("image", "names of new images: TARGET=PATH[,TARGET=PATH]"),
+    FLAG("dry-run", "tell what would be done, and do nothing"),
     END_OF_OPTIONS,
 };
 
@@ -596,9 +662,16 @@ cmd_snapshot_delete(Shell *shell, const Args *args)
 
     if (!snapshot)
         return false;
+    if (args_has(args, "dry-run")) {
+        const Manifold *calls = manifold_load(shell);
+        return calls &&
+               manifold_print_plan(shell, calls->plan_delete(snapshot, ARGS_BITS(args, bits)));
+    }
     if (virDomainSnapshotDelete(snapshot, ARGS_BITS(args, bits)) < 0)
         return shell_fail(shell, "Failed to delete snapshot %s",
                           virDomainSnapshotGetName(snapshot));
+    if (shell_wants_json(shell))
+        print_value(shell, "snapshot", virDomainSnapshotGetName(snapshot));
     shell_note(shell, "Domain snapshot %s%s deleted\n", virDomainSnapshotGetName(snapshot),
                args_has(args, "children-only") ? " children" : "");
     return true;
@@ -611,6 +684,7 @@ static const Option snapshot_delete_options[] = {
     FLAG("children", "and everything below it"),
     FLAG("children-only", "everything below it, not itself"),
     FLAG("metadata", "forget it and leave the files"),
+    FLAG("dry-run", "tell what would be done, and do nothing"),
     END_OF_OPTIONS,
 };
 
@@ -682,15 +756,15 @@ static const Option snapshot_edit_options[] = {
 
 const Command snapshot_commands[] = {
     {"snapshot-create", cmd_snapshot_create, snapshot_create_options,
-     "take a snapshot as XML describes it", 0, NULL},
+     "take a snapshot as XML describes it", COMMAND_JSON, NULL},
     {"snapshot-create-as", cmd_snapshot_create_as, snapshot_create_as_options,
-     "take a snapshot as options describe it", 0,
+     "take a snapshot as options describe it", COMMAND_JSON,
      "External snapshots put each disk's changes from now on into a new overlay; the file so far "
      "is kept as it is."},
     {"snapshot-current", cmd_snapshot_current, snapshot_current_options,
      "show or set the current snapshot", COMMAND_JSON, NULL},
     {"snapshot-delete", cmd_snapshot_delete, snapshot_delete_options,
-     "delete a snapshot, keep what others need", 0, NULL},
+     "delete a snapshot, keep what others need", COMMAND_JSON, NULL},
     {"snapshot-dumpxml", cmd_snapshot_dumpxml, snapshot_dumpxml_options, "print a snapshot's XML",
      COMMAND_JSON, NULL},
     {"snapshot-edit", cmd_snapshot_edit, snapshot_edit_options, "edit a snapshot's XML in $EDITOR",
@@ -701,7 +775,8 @@ const Command snapshot_commands[] = {
      COMMAND_JSON, NULL},
     {"snapshot-parent", cmd_snapshot_parent, snapshot_options, "name of a snapshot's parent",
      COMMAND_JSON, NULL},
-    {"snapshot-revert", cmd_snapshot_revert, snapshot_revert_options, "go back to a snapshot", 0,
+    {"snapshot-revert", cmd_snapshot_revert, snapshot_revert_options, "go back to a snapshot",
+     COMMAND_JSON,
      "Works for any snapshot of the tree. What was written since the last snapshot is discarded: "
      "take one first to keep "
      "it."},
