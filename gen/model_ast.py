@@ -40,7 +40,7 @@ NUMBERS = {'int', 'uint', 'llong', 'ullong', 'hex', 'hex64', 'octal', 'double', 
 TRUTH = {'yesno': ('yes', 'no'), 'onoff': ('on', 'off'), 'enabledisable': ('enable', 'disable')}
 SIZE_UNITS = {
     'b': 1, 'bytes': 1, 'KB': 1000, 'k': 1 << 10, 'KiB': 1 << 10, 'MB': 1000 ** 2, 'M': 1 << 20, 'MiB': 1 << 20,
-    'GB': 1000 ** 3, 'G': 1 << 30, 'GiB': 1 << 30, 'TB': 1000 ** 4, 'T': 1 << 40, 'TiB': 1 << 40,
+    'GB': 1000 ** 3, 'G': 1 << 30, 'GiB': 1 << 30, 'TB': 1000 ** 4, 'T': 1 << 40, 'TiB': 1 << 40, 'B': 1,
 }
 
 

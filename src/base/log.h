@@ -20,6 +20,7 @@ typedef enum { LOG_LEVEL_DEBUG = 1, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL
 #define LOG_RPC "rpc"
 #define LOG_SEAM "seam"
 #define LOG_SERVER "server"
+#define LOG_STORAGE "storage"
 
 #define log_debug(category, ...) log_at(LOG_LEVEL_DEBUG, category, __VA_ARGS__)
 #define log_info(category, ...) log_at(LOG_LEVEL_INFO, category, __VA_ARGS__)

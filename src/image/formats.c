@@ -199,7 +199,7 @@ image_parse_luks(const ImageReader *reader, ImageHeader *header, const char *nam
     if (!image_read(reader, 0, head, sizeof(head)))
         return too_short(header, name, err);
     header->version = be16(head + 6);
-    header->is_encrypted = true;
+    header->is_encrypted = header->is_luks = true;
     /* Version 1 says where the payload begins, in sectors; version 2 says it in JSON, by
      * segment. */
     payload = header->version == 1 ? be32(head + 104) * SECTOR : 16 * 1024 * 1024;

@@ -36,7 +36,9 @@ typedef struct {
     bool data_file_raw;
     guint cluster_bits; /* qcow2, qed */
     bool extended_l2;
+    bool lazy_refcounts;
     bool is_encrypted;
+    bool is_luks;  /* is_encrypted, and this is how */
     bool is_dirty; /* not closed in order */
     bool is_corrupt;
     guint bitmaps;

@@ -20,11 +20,16 @@ enum {
 #define EXT_DATA_FILE 0x44415441u
 #define EXT_BITMAPS 0x23852875u
 
+/* Method of encryption. */
+#define CRYPT_LUKS 2u
+
 /* Bits of incompatible_features. */
 #define INCOMPAT_DIRTY (1u << 0)
 #define INCOMPAT_CORRUPT (1u << 1)
 #define INCOMPAT_DATA_FILE (1u << 2)
 #define INCOMPAT_EXTENDED_L2 (1u << 4)
+/* Bit of compatible_features. */
+#define COMPAT_LAZY_REFCOUNTS (1u << 0)
 /* Bit of autoclear_features: the data file reads as a raw disk. */
 #define AUTOCLEAR_RAW_DATA (1u << 1)
 
@@ -122,6 +127,7 @@ image_parse_qcow2(const ImageReader *reader, ImageHeader *header, const char *na
     header->cluster_bits = be32(head + 20);
     header->size_bytes = be64(head + 24);
     header->is_encrypted = be32(head + 32) != 0;
+    header->is_luks = be32(head + 32) == CRYPT_LUKS;
     header->snapshots = be32(head + 60);
     if (header->cluster_bits < 9 || header->cluster_bits > 21)
         return fail(err, VIR_ERR_OPERATION_FAILED,
@@ -136,6 +142,7 @@ image_parse_qcow2(const ImageReader *reader, ImageHeader *header, const char *na
         header->is_corrupt = incompatible & INCOMPAT_CORRUPT;
         header->has_data_file = incompatible & INCOMPAT_DATA_FILE;
         header->extended_l2 = incompatible & INCOMPAT_EXTENDED_L2;
+        header->lazy_refcounts = be64(head + 80) & COMPAT_LAZY_REFCOUNTS;
         header->data_file_raw = autoclear & AUTOCLEAR_RAW_DATA;
         extensions = be32(head + 100);
         if (extensions < HEADER_V3_LEN || extensions > cluster)
@@ -178,6 +185,10 @@ qcow2_overlay_problem(const Qcow2Overlay *overlay)
 {
     if (overlay->cluster_bits < 16 || overlay->cluster_bits > 21)
         return "clusters below 64 KiB";
+    if (overlay->size_bytes == 0)
+        return "a size of nothing";
+    if (overlay->is_version_2 && (overlay->extended_l2 || overlay->lazy_refcounts))
+        return "features that version 2 has not";
     if (overlay->size_bytes % 512 != 0)
         return "a size that is no multiple of 512 bytes";
     if (overlay->size_bytes > (1ull << 56))
@@ -220,7 +231,7 @@ put64(GByteArray *out, gsize offset, guint64 value)
 static void
 put_backing(GByteArray *out, const Qcow2Overlay *overlay)
 {
-    gsize at = HEADER_V3_LEN;
+    gsize at = overlay->is_version_2 ? HEADER_V2_LEN : HEADER_V3_LEN;
 
     if (overlay->backing_name && overlay->backing_format) {
         gsize len = strlen(overlay->backing_format);
@@ -252,16 +263,19 @@ qcow2_overlay_bytes(const Qcow2Overlay *overlay, guint64 *file_len)
     g_byte_array_set_size(out, 2 * cluster + used * 2);
     memset(out->data, 0, out->len);
     memcpy(out->data, "QFI\xfb", 4);
-    put32(out, 4, 3);
+    put32(out, 4, overlay->is_version_2 ? 2 : 3);
     put32(out, 20, overlay->cluster_bits);
     put64(out, 24, overlay->size_bytes);
     put32(out, 36, (guint32)l1_entries(overlay));
     put64(out, 40, 3 * cluster);
     put64(out, 48, cluster);
     put32(out, 56, 1);
-    put64(out, 72, overlay->extended_l2 ? INCOMPAT_EXTENDED_L2 : 0);
-    put32(out, 96, 4);
-    put32(out, 100, HEADER_V3_LEN);
+    if (!overlay->is_version_2) {
+        put64(out, 72, overlay->extended_l2 ? INCOMPAT_EXTENDED_L2 : 0);
+        put64(out, 80, overlay->lazy_refcounts ? COMPAT_LAZY_REFCOUNTS : 0);
+        put32(out, 96, 4);
+        put32(out, 100, HEADER_V3_LEN);
+    }
     put_backing(out, overlay);
     put64(out, cluster, 2 * cluster);
     for (guint64 i = 0; i < used; i++)

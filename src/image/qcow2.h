@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The qcow2 layout: what this tree writes itself is an empty overlay (version 3, refcounts of 16
- * bits), built in memory as a whole. Reading: header.h. Files: overlay.h. */
+/* The qcow2 layout: what this tree writes itself is an empty image (refcounts of 16
+ * bits), with or without backing, built in memory as a whole. Reading: header.h. Files: overlay.h. */
 #pragma once
 
 #include <glib.h>
@@ -12,6 +12,8 @@ typedef struct {
     guint64 size_bytes; /* multiple of 512 */
     guint cluster_bits; /* 16..21 */
     bool extended_l2;
+    bool lazy_refcounts;
+    bool is_version_2;        /* "compat 0.10": readable by the oldest programs */
     const char *backing_name; /* 1..1023 bytes; NULL: none */
     const char *backing_format;
 } Qcow2Overlay;

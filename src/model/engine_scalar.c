@@ -30,6 +30,7 @@ static const struct {
     {"TB", 1000000000000},
     {"T", G_GUINT64_CONSTANT(1) << 40},
     {"TiB", G_GUINT64_CONSTANT(1) << 40},
+    {"B", 1},
     /* read only */
     {"byte", 1},
     {"PB", 1000000000000000},

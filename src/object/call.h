@@ -83,6 +83,8 @@ struct Call {
         fds_in; /* of int: descriptors that came with the call; take one by overwriting it with -1. Never NULL */
     GArray *
         fds_out; /* of int: descriptors to send with the reply; append and they are taken. Never NULL */
+    guint64
+        stream_bytes_max; /* set before call_set_stream_fd: no more of a regular file passes; 0: no limit */
     bool is_deferred;
     const CallBackend *backend;
 };

@@ -171,6 +171,8 @@ set_call_stream(Call *opaque, int take_fd, CallStreamFlags flags, CallStreamDone
     g_assert(!call->stream);
     call->stream =
         stream_new(call->client, &call->header, call->call.proc, take_fd, flags, done, data, err);
+    if (call->stream && opaque->stream_bytes_max)
+        stream_limit(call->stream, opaque->stream_bytes_max);
     return call->stream != NULL;
 }
 

@@ -24,7 +24,8 @@ struct Stream {
     Client *client;
     WireHeader header;
     int fd;
-    bool is_file, is_sparse;
+    bool is_file, is_sparse, is_limited;
+    guint64 bytes_left;   /* of a limited one */
     bool sends, receives; /* seen from here */
     CallStreamDone done;
     void *data;
@@ -128,6 +129,13 @@ stream_new(Client *client, const WireHeader *header, const ApiProc *proc, int ta
     stream->done = done;
     stream->data = data;
     return g_steal_pointer(&stream);
+}
+
+void
+stream_limit(Stream *stream, guint64 bytes)
+{
+    stream->is_limited = true;
+    stream->bytes_left = bytes;
 }
 
 /* --- end --------------------------------------------------------------------------------------------------------- */
@@ -365,12 +373,15 @@ stream_file_run(Stream *stream)
 
     if (data < 0)
         data = lseek(stream->fd, 0, SEEK_END);
+    if (stream->is_limited)
+        data = MIN(data, here + (off_t)MIN(stream->bytes_left, (guint64)G_MAXINT64 / 2));
     if (data > here) {
         WireMessage *message = stream_new_message(stream, WIRE_STREAM_HOLE);
 
         wire_put_u64(message->bytes, (guint64)(data - here));
         wire_put_u32(message->bytes, 0);
         lseek(stream->fd, data, SEEK_SET);
+        stream->bytes_left -= stream->is_limited ? (guint64)(data - here) : 0;
         stream_send(stream, message);
         return 0;
     }
@@ -383,31 +394,61 @@ static bool
 stream_file_out(Stream *stream, GError **err)
 {
     for (guint i = 0; i < CHUNKS_PER_STEP && stream_may_send(stream); i++) {
+        const bool is_at_end = stream->is_limited && stream->bytes_left == 0;
         gsize most = WIRE_STREAM_DATA_MAX;
+        ssize_t count = 0;
 
-        if (stream->is_sparse)
+        if (stream->is_sparse && !is_at_end) {
             most = MIN(most, stream_file_run(stream));
-        if (most && stream_send_some(stream, most) < 0)
+            if (most == 0)
+                continue; /* a hole went out */
+        }
+        if (stream->is_limited)
+            most = (gsize)MIN((guint64)most, stream->bytes_left);
+        count = stream_send_some(stream, most);
+        if (count < 0)
             return fail_errno(err, "read from", "the stream's file");
+        stream->bytes_left -= stream->is_limited ? (guint64)count : 0;
     }
     return true;
 }
 
-/* A hole moves the position on and cuts the file there. */
+/* Count what the client sends; more than it announced is refused. */
+static bool
+stream_take_bytes(Stream *stream, guint64 bytes, GError **err)
+{
+    if (!stream->is_limited)
+        return true;
+    if (bytes > stream->bytes_left)
+        return fail(err, VIR_ERR_OPERATION_FAILED,
+                    "cannot write to stream: %" G_GUINT64_FORMAT " bytes more than were announced",
+                    bytes - stream->bytes_left);
+    stream->bytes_left -= bytes;
+    return true;
+}
+
+/* A hole moves the position on. What the file held there goes; a file that ends before it grows. */
 static bool
 stream_file_hole(Stream *stream, const WireMessage *message, GError **err)
 {
     gsize len;
     const guchar *bytes = wire_message_payload(message, &len);
     const gint64 hole = len >= 8 ? (gint64)wire_get_u64(bytes) : -1;
+    struct stat info;
     off_t end;
 
     if (hole < 0)
         return fail(err, VIR_ERR_RPC, "a hole in a stream has a length below 0");
+    if (!stream_take_bytes(stream, (guint64)hole, err))
+        return false;
     end = lseek(stream->fd, hole, SEEK_CUR);
-    if (end < 0 || ftruncate(stream->fd, end) < 0)
+    if (end < 0 || fstat(stream->fd, &info) < 0)
         return fail_errno(err, "make a hole in", "the stream's file");
-    return true;
+    if (hole > 0 && end - hole < info.st_size &&
+        fallocate(stream->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end - hole, hole) < 0)
+        return fail_errno(err, "make a hole in", "the stream's file");
+    return end <= info.st_size || ftruncate(stream->fd, end) == 0 ||
+           fail_errno(err, "extend", "the stream's file");
 }
 
 static bool
@@ -418,6 +459,8 @@ stream_file_in(Stream *stream, const WireMessage *message, GError **err)
 
     if (message->header.type == WIRE_STREAM_HOLE)
         return stream_file_hole(stream, message, err);
+    if (!stream_take_bytes(stream, len, err))
+        return false;
     return fd_write_all(stream->fd, bytes, len) || fail_errno(err, "write to", "the stream's file");
 }
 

@@ -15,6 +15,8 @@ typedef struct Stream Stream;
 /* Takes @take_fd, also on failure. See call_set_stream_fd. */
 Stream *stream_new(Client *client, const WireHeader *header, const ApiProc *proc, int take_fd,
                    CallStreamFlags flags, CallStreamDone done, void *data, GError **err);
+/* Of a regular file: no more than @bytes pass. Before it starts. */
+void stream_limit(Stream *stream, guint64 bytes);
 /* The call failed after all: end a stream that the client never knew. */
 void stream_discard(Stream *stream);
 /* From now on the client's packets find the stream; they wait until it starts. Any thread. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes from outside as the XML of a domain, snapshot or device: refused, or a model that is
+/* Bytes from outside as the XML of a domain, snapshot, device, pool or volume: refused, or a model that is
  * printed, read again and equal. Seeds: tests/model/data. Run by `dev/fuzz model SECONDS`. */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "gen/model-domain.h"
+#include "gen/model-pool.h"
 #include "gen/model-snapshot.h"
+#include "gen/model-volume.h"
 #include "model/reflect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -39,8 +41,9 @@ try_type(const ModelType *type, const char *xml)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static const ModelType *const types[] = {&domain_model, &domain_snapshot_model, &disk_model,
-                                             &interface_model};
+    static const ModelType *const types[] = {&domain_model,       &domain_snapshot_model,
+                                             &disk_model,         &interface_model,
+                                             &storage_pool_model, &storage_volume_model};
     g_autofree char *xml = g_strndup((const char *)bytes, len);
 
     for (guint i = 0; i < G_N_ELEMENTS(types); i++)

@@ -8,7 +8,9 @@
 #include "gen/model-capabilities.h"
 #include "gen/model-domain.h"
 #include "gen/model-domcaps.h"
+#include "gen/model-pool.h"
 #include "gen/model-snapshot.h"
+#include "gen/model-volume.h"
 #include "model/reflect.h"
 
 typedef struct {
@@ -21,6 +23,8 @@ static const Kind kinds[] = {
     {"snapshot", &domain_snapshot_model},
     {"capabilities", &host_capabilities_model},
     {"domcaps", &domain_capabilities_model},
+    {"pool", &storage_pool_model},
+    {"volume", &storage_volume_model},
 };
 
 typedef struct {
