@@ -12,6 +12,9 @@
 #include "job/fault.h"
 #include "seam/clock.h"
 
+/* Of what the records mean. A daemon that changes it has to read the one before, or to refuse it. */
+#define FORMAT_VERSION "1"
+
 struct Job {
     gatomicrefcount refs;
     const JobKind *kind;
@@ -23,8 +26,9 @@ struct Job {
     JobState state;
     guint step;
     bool is_committed, is_recovered;
-    gint cancelled; /* atomic */
-    GError *error;  /* why it went back, is stuck or was abandoned */
+    bool commit_is_doubtful; /* writing COMMIT failed: it may be on the disk nevertheless */
+    gint cancelled;          /* atomic */
+    GError *error;           /* why it went back, is stuck or was abandoned */
     Strand *strand;
     JobDone done;
     void *done_data;
@@ -80,6 +84,7 @@ job_begin(Job *job, const char *path, GError **err)
     g_autoptr(Record) record = record_new();
     g_autoptr(Journal) journal = NULL;
 
+    record_add(record, "version", FORMAT_VERSION);
     record_add(record, "kind", job->kind->name);
     record_add(record, "id", job->id);
     record_add(record, "object", job->object);
@@ -120,11 +125,21 @@ job_load(const JobKind *const *kinds, const char *object, const char *path, void
 
     if (!journal)
         return NULL;
-    if (journal_count(journal) == 0 || journal_entry(journal, 0)->type != JOURNAL_BEGIN) {
+    if (journal_count(journal) == 0) {
         journal_finish(journal, err); /* died before the plan was written down: nothing was done */
         return NULL;
     }
+    if (journal_entry(journal, 0)->type != JOURNAL_BEGIN)
+        return fail_null(err, VIR_ERR_OPERATION_FAILED, "the journal '%s' has no plan", path);
     begin = journal_entry(journal, 0);
+    if (g_strcmp0(record_get(begin->values, "version"), FORMAT_VERSION) != 0)
+        return fail_null(
+            err, VIR_ERR_OPERATION_FAILED,
+            "the job in '%s' was written by another version of this daemon (format %s; "
+            "this one reads " FORMAT_VERSION ")",
+            path,
+            record_get(begin->values, "version") ? record_get(begin->values, "version")
+                                                 : "unknown");
     kind = find_kind(kinds, record_get(begin->values, "kind"));
     if (!kind || !record_get(begin->values, "id"))
         return fail_null(err, VIR_ERR_OPERATION_FAILED,
@@ -236,14 +251,24 @@ ask_direction(Job *job, GError **err)
 
 /* COMMIT may be on the disk although writing it failed: nothing is undone before a record says that
  * it does not count. */
+static bool
+settle_doubt(Job *job, GError **err)
+{
+    if (job->commit_is_doubtful && !journal_append(job->journal, JOURNAL_UNDO, NULL, true, err))
+        return false;
+    job->commit_is_doubtful = false;
+    return true;
+}
+
 static JobState
 commit_failed(Job *job, GError *take_error)
 {
     GError *err = NULL;
 
+    job->commit_is_doubtful = true;
     if (ask_direction(job, NULL) != JOB_BACK)
         return stay_stuck(job, take_error);
-    if (!journal_append(job->journal, JOURNAL_UNDO, NULL, true, &err)) {
+    if (!settle_doubt(job, &err)) {
         g_error_free(take_error);
         return stay_stuck(job, err);
     }
@@ -350,6 +375,8 @@ recover(Job *job)
         return stay_stuck(job, err);
     g_clear_error(&err);
     if (direction == JOB_BACK) {
+        if (!settle_doubt(job, &err))
+            return stay_stuck(job, err);
         if (job->is_recovered)
             job->step = barrier;
         error_set(&err, ERROR_DOMAIN, VIR_ERR_OPERATION_ABORTED,

@@ -113,34 +113,106 @@ get_u32(const guchar *bytes)
     return GUINT32_FROM_LE(value);
 }
 
-/* The record at @bytes, or NULL when there is no whole one. @used gets its length. */
-static JournalEntry *
-read_entry(const guchar *bytes, gsize len, guint64 sequence, gsize *used)
-{
-    g_autoptr(Record) values = NULL;
-    JournalEntry *entry;
-    guint32 body_len;
-    guint64 found;
+typedef enum { RECORD_WHOLE, RECORD_TORN, RECORD_BAD } RecordState;
 
-    if (len < HEAD_LEN + FIXED_LEN)
-        return NULL;
-    body_len = get_u32(bytes);
+/* What a crash leaves of the last record is shorter than it says, or not written at all. */
+static bool
+is_blank(const guchar *bytes, gsize len)
+{
+    for (gsize i = 0; i < len; i++) {
+        if (bytes[i])
+            return false;
+    }
+    return true;
+}
+
+/* A record with the right checksum at @bytes: length of its body, else 0. */
+static guint32
+checked_body_len(const guchar *bytes, gsize len)
+{
+    guint32 body_len = len >= HEAD_LEN + FIXED_LEN ? get_u32(bytes) : 0;
+
     if (body_len < FIXED_LEN || body_len > len - HEAD_LEN)
-        return NULL;
-    if (crc32c(0, bytes + HEAD_LEN, body_len) != get_u32(bytes + 4))
-        return NULL;
-    memcpy(&found, bytes + HEAD_LEN, sizeof(found));
-    if (GUINT64_FROM_LE(found) != sequence)
-        return NULL;
-    values = record_from_bytes(bytes + HEAD_LEN + FIXED_LEN, body_len - FIXED_LEN);
-    if (!values)
-        return NULL;
-    entry = g_new0(JournalEntry, 1);
-    entry->sequence = sequence;
-    entry->type = get_u32(bytes + HEAD_LEN + 8);
-    entry->values = g_steal_pointer(&values);
-    *used = HEAD_LEN + body_len;
-    return entry;
+        return 0;
+    return crc32c(0, bytes + HEAD_LEN, body_len) == get_u32(bytes + 4) ? body_len : 0;
+}
+
+static guint64
+sequence_at(const guchar *bytes)
+{
+    guint64 sequence;
+
+    memcpy(&sequence, bytes + HEAD_LEN, sizeof(sequence));
+    return GUINT64_FROM_LE(sequence);
+}
+
+/* Is there a record further on? Then the one at @bytes was whole once, too: each is on the disk before the next is begun. */
+static bool
+is_followed(const guchar *bytes, gsize len, guint64 sequence)
+{
+    for (gsize at = 1; at + HEAD_LEN + FIXED_LEN <= len; at++) {
+        guint64 found = sequence_at(bytes + at);
+
+        if (found > sequence && found - sequence < len && checked_body_len(bytes + at, len - at))
+            return true;
+    }
+    return false;
+}
+
+static RecordState
+look_at_record(const guchar *bytes, gsize len, guint64 sequence, GError **err)
+{
+    guint32 type;
+
+    if (!checked_body_len(bytes, len)) {
+        if (is_blank(bytes, len) || ((len < HEAD_LEN || get_u32(bytes) > len - HEAD_LEN) &&
+                                     !is_followed(bytes, len, sequence)))
+            return RECORD_TORN;
+        fail(err, VIR_ERR_OPERATION_FAILED, "record %" G_GUINT64_FORMAT " has a wrong checksum",
+             sequence);
+        return RECORD_BAD;
+    }
+    type = get_u32(bytes + HEAD_LEN + 8);
+    if (sequence_at(bytes) != sequence)
+        fail(err, VIR_ERR_OPERATION_FAILED,
+             "where record %" G_GUINT64_FORMAT " is expected, record %" G_GUINT64_FORMAT
+             " is found",
+             sequence, sequence_at(bytes));
+    else if (type < JOURNAL_BEGIN || type > JOURNAL_NOTE)
+        fail(err, VIR_ERR_OPERATION_FAILED,
+             "record %" G_GUINT64_FORMAT " is of type %u, which this daemon does not know",
+             sequence, type);
+    else
+        return RECORD_WHOLE;
+    return RECORD_BAD;
+}
+
+/* Take the records of @bytes into @journal, up to what a crash cut off. */
+static bool
+read_entries(Journal *journal, const guchar *bytes, gsize len, GError **err)
+{
+    while ((gsize)journal->end < len) {
+        const guchar *at = bytes + journal->end;
+        RecordState state = look_at_record(at, len - journal->end, journal->next_sequence, err);
+        guint32 body_len = get_u32(at);
+        Record *values;
+        JournalEntry *entry;
+
+        if (state != RECORD_WHOLE)
+            return state == RECORD_TORN;
+        values = record_from_bytes(at + HEAD_LEN + FIXED_LEN, body_len - FIXED_LEN);
+        if (!values)
+            return fail(err, VIR_ERR_OPERATION_FAILED,
+                        "record %" G_GUINT64_FORMAT " is not made of keys and values",
+                        journal->next_sequence);
+        entry = g_new0(JournalEntry, 1);
+        entry->sequence = journal->next_sequence++;
+        entry->type = get_u32(at + HEAD_LEN + 8);
+        entry->values = values;
+        g_ptr_array_add(journal->entries, entry);
+        journal->end += HEAD_LEN + body_len;
+    }
+    return true;
 }
 
 Journal *
@@ -148,31 +220,27 @@ journal_open(const char *path, GError **err)
 {
     auto_fd int fd = -1;
     g_autoptr(Journal) journal = NULL;
-    gsize len, used;
+    gsize len;
     g_autofree char *bytes = file_read(path, JOURNAL_MAX_BYTES, &len, err);
-    JournalEntry *entry;
 
     if (!bytes)
         return NULL;
-    if (len >= MAGIC_LEN && memcmp(bytes, MAGIC, MAGIC_LEN) != 0)
+    if (memcmp(bytes, MAGIC, MIN(len, MAGIC_LEN)) != 0 && !is_blank((const guchar *)bytes, len))
         return fail_null(err, VIR_ERR_OPERATION_FAILED, "'%s' is no journal of this daemon", path);
     fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return fail_null_errno(err, "open", path);
     journal = journal_new(path, fd_steal(&fd));
     journal->name_is_durable = true;
-    journal->end = len < MAGIC_LEN ? 0 : MAGIC_LEN;
-    while (journal->end >= MAGIC_LEN && (gsize)journal->end < len &&
-           (entry = read_entry((const guchar *)bytes + journal->end, len - journal->end,
-                               journal->next_sequence, &used))) {
-        g_ptr_array_add(journal->entries, entry);
-        journal->next_sequence++;
-        journal->end += (gint64)used;
+    journal->end = len < MAGIC_LEN || !bytes[0] ? 0 : MAGIC_LEN;
+    if (journal->end && !read_entries(journal, (const guchar *)bytes, len, err)) {
+        g_prefix_error(err, "the journal '%s' is damaged: ", path);
+        return NULL;
     }
     if ((gsize)journal->end < len)
         log_info(LOG_JOB, "%s: %zu bytes of an unfinished record are ignored", path,
                  len - (gsize)journal->end);
-    if (ftruncate(journal->fd, journal->end) < 0 || lseek(journal->fd, 0, SEEK_END) < 0)
+    if (ftruncate(journal->fd, journal->end) < 0)
         return fail_null_errno(err, "write", path);
     return g_steal_pointer(&journal);
 }
@@ -224,17 +292,18 @@ journal_append(Journal *journal, JournalType type, const Record *values, bool du
         return fail(err, VIR_ERR_OPERATION_FAILED, "a journal record of %u bytes is too large",
                     bytes->len);
     if (journal->end < MAGIC_LEN) {
-        if (pwrite(journal->fd, MAGIC, MAGIC_LEN, 0) != MAGIC_LEN ||
-            lseek(journal->fd, 0, SEEK_END) < 0)
+        if (pwrite(journal->fd, MAGIC, MAGIC_LEN, 0) != MAGIC_LEN)
             return fail_errno(err, "write", journal->path);
         journal->end = MAGIC_LEN;
     }
-    if (!fd_write_all(journal->fd, bytes->data, bytes->len) ||
+    if (lseek(journal->fd, journal->end, SEEK_SET) < 0 ||
+        !fd_write_all(journal->fd, bytes->data, bytes->len) ||
         (durable && fdatasync(journal->fd) < 0)) {
         fail_errno(err, "write", journal->path);
-        /* What is there of the record must not be taken for one, nor hide the next. */
-        if (ftruncate(journal->fd, journal->end) == 0)
-            lseek(journal->fd, 0, SEEK_END);
+        /* What is there of the record must not be taken for one; the next is written over it. */
+        if (ftruncate(journal->fd, journal->end) < 0)
+            log_warning(LOG_JOB, "%s: part of a record is left behind: %s", journal->path,
+                        g_strerror(errno));
         return false;
     }
     if (durable && !journal->name_is_durable) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The durable log of one job of one object: a file that exists only while the job is not finished.
  *
- * A record is length, crc32c, sequence, type and key/values (record.h). Whatever a crash left half
- * written at the end is ignored when read, and cut off before the next record. Who writes what
- * when: job.h. */
+ * A record is length, crc32c, sequence, type and key/values (record.h). What a crash left half
+ * written at the end is ignored when read, and cut off before the next record. Anything else that is
+ * not as it was written is an error: what the job had done cannot be known then, so the file stays
+ * as it is. Who writes what when: job.h. */
 #pragma once
 
 #include <glib.h>

@@ -128,22 +128,90 @@ journal_cut_off_at_every_byte_gives_its_whole_records(Folder *folder, gconstpoin
     }
 }
 
-static void
-journal_with_a_flipped_bit_ends_before_that_record(Folder *folder, gconstpointer unused)
+/* Two records whose bytes are to be spoilt. */
+static char *
+two_records(const Folder *folder, gsize *len)
 {
     g_autoptr(Journal) journal = journal_create(folder->path, NULL);
-    g_autoptr(Journal) read = NULL;
+    char *bytes;
+
+    append_text(journal, JOURNAL_BEGIN, "first");
+    append_text(journal, JOURNAL_COMMIT, "second");
+    g_assert_true(g_file_get_contents(folder->path, &bytes, len, NULL));
+    return bytes;
+}
+
+static void
+check_refused(const Folder *folder, const char *bytes, gsize len, const char *why)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *after = NULL;
+    gsize after_len;
+
+    g_assert_true(g_file_set_contents(folder->path, bytes, (gssize)len, NULL));
+    g_assert_null(journal_open(folder->path, &err));
+    g_assert_nonnull(strstr(err->message, why));
+    g_assert_true(g_file_get_contents(folder->path, &after, &after_len, NULL));
+    g_assert_cmpmem(bytes, len, after, after_len);
+}
+
+static void
+journal_with_any_flipped_bit_is_refused_and_kept(Folder *folder, gconstpointer unused)
+{
+    gsize len;
+    g_autofree char *bytes = two_records(folder, &len);
+
+    for (gsize i = 0; i < len; i++) {
+        g_autoptr(Journal) read = NULL;
+
+        bytes[i] ^= 1;
+        g_assert_true(g_file_set_contents(folder->path, bytes, (gssize)len, NULL));
+        read = journal_open(folder->path, NULL);
+        /* A longer length of the last record looks like one that was cut off; nothing else does. */
+        if (read)
+            g_assert_cmpuint(journal_count(read), ==, 1);
+        else
+            check_refused(folder, bytes, len, i < 16 ? "no journal" : "wrong checksum");
+        bytes[i] ^= 1;
+    }
+}
+
+static void
+journal_with_an_unknown_record_is_refused(Folder *folder, gconstpointer unused)
+{
+    g_autoptr(Journal) journal = journal_create(folder->path, NULL);
     g_autofree char *bytes = NULL;
     gsize len;
 
     append_text(journal, JOURNAL_BEGIN, "first");
-    append_text(journal, JOURNAL_COMMIT, "second");
+    append_text(journal, JOURNAL_NOTE + 1, "second");
     g_assert_true(g_file_get_contents(folder->path, &bytes, &len, NULL));
-    bytes[len - 3] ^= 1;
-    g_assert_true(g_file_set_contents(folder->path, bytes, len, NULL));
+    check_refused(folder, bytes, len, "of type 6, which this daemon does not know");
+}
+
+static void
+journal_that_lost_a_record_is_refused(Folder *folder, gconstpointer unused)
+{
+    gsize len;
+    g_autofree char *bytes = two_records(folder, &len);
+    gsize first = 16 + 8 + *(guint32 *)(gpointer)(bytes + 16);
+
+    memmove(bytes + 16, bytes + first, len - first);
+    check_refused(folder, bytes, len - (first - 16), "record 0 is expected, record 1 is found");
+}
+
+static void
+journal_with_a_blank_tail_ends_before_it(Folder *folder, gconstpointer unused)
+{
+    gsize len;
+    g_autofree char *bytes = two_records(folder, &len);
+    g_autofree char *longer = g_malloc0(len + 4096);
+    g_autoptr(Journal) read = NULL;
+
+    memcpy(longer, bytes, len);
+    g_assert_true(g_file_set_contents(folder->path, longer, (gssize)len + 4096, NULL));
     read = journal_open(folder->path, NULL);
-    g_assert_cmpuint(journal_count(read), ==, 1);
-    g_assert_null(journal_last(read, JOURNAL_COMMIT));
+    g_assert_cmpuint(journal_count(read), ==, 2);
 }
 
 static void
@@ -253,6 +321,22 @@ begin(const Folder *folder)
     job = job_new(&kind, "web1", plan, NULL);
     g_assert_true(job_begin(job, folder->path, NULL));
     return job;
+}
+
+static void
+job_of_another_version_is_refused_and_kept(Folder *folder, gconstpointer unused)
+{
+    g_autoptr(Journal) journal = journal_create(folder->path, NULL);
+    g_autoptr(Record) plan = record_new();
+    g_autoptr(GError) err = NULL;
+
+    record_add(plan, "version", "2");
+    record_add(plan, "kind", "test");
+    record_add(plan, "id", "test-1");
+    g_assert_true(journal_append(journal, JOURNAL_BEGIN, plan, true, NULL));
+    g_assert_null(job_load(kinds, "web1", folder->path, NULL, &err));
+    g_assert_nonnull(strstr(err->message, "another version"));
+    g_assert_true(file_exists(folder->path));
 }
 
 static void
@@ -474,7 +558,11 @@ main(int argc, char **argv)
     ADD(journal_reads_back_what_was_written);
     ADD(second_journal_for_the_same_object_is_refused);
     ADD(journal_cut_off_at_every_byte_gives_its_whole_records);
-    ADD(journal_with_a_flipped_bit_ends_before_that_record);
+    ADD(journal_with_any_flipped_bit_is_refused_and_kept);
+    ADD(journal_with_an_unknown_record_is_refused);
+    ADD(journal_that_lost_a_record_is_refused);
+    ADD(journal_with_a_blank_tail_ends_before_it);
+    ADD(job_of_another_version_is_refused_and_kept);
     ADD(record_refuses_bytes_that_are_not_exactly_one);
     ADD(job_runs_its_steps_and_leaves_no_journal);
     ADD(step_that_waits_runs_again_when_woken);

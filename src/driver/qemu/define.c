@@ -129,6 +129,10 @@ define_again(Guest *guest, Domain *take_config, GError **err)
         return fail(err, VIR_ERR_OPERATION_FAILED, "domain '%s' was undefined meanwhile",
                     guest->name);
     }
+    if (!guest_require_known(guest, err)) {
+        domain_free(take_config);
+        return false;
+    }
     guest_set_config(guest, take_config);
     guest->is_persistent = true;
     if (!guest_save_config(guest, err)) {

@@ -95,6 +95,7 @@ guest_unref(Guest *guest)
     strand_unref(guest->strand);
     g_hash_table_unref(guest->taints);
     g_free(guest->name);
+    g_free(guest->journal_problem);
     g_free(guest);
 }
 
@@ -166,9 +167,23 @@ guest_require_off(const Guest *guest, GError **err)
 }
 
 bool
-guest_require_idle(Guest *guest, GError **err)
+guest_require_known(Guest *guest, GError **err)
 {
     snapshots_retry_job(guest);
+    if (!guest->journal_problem)
+        return true;
+    return fail(
+        err, VIR_ERR_OPERATION_INVALID,
+        "domain '%s' cannot be changed: %s; what was half done to it is not known: see to its "
+        "disks and snapshots, then remove that file",
+        guest->name, guest->journal_problem);
+}
+
+bool
+guest_require_idle(Guest *guest, GError **err)
+{
+    if (!guest_require_known(guest, err))
+        return false;
     if (!guest->job)
         return true;
     return fail(err, VIR_ERR_OPERATION_INVALID, "domain '%s' is busy: job '%s' is at its step '%s'",

@@ -36,7 +36,9 @@ struct Guest {
     bool is_updated; /* config differs from what runs */
     bool has_managed_save;
     bool is_settling; /* a job that a crash interrupted has yet to be looked at: reads wait, too */
-    bool is_gone;     /* no longer in the registry: the calls that still hold it fail */
+    char *
+        journal_problem; /* why the job that a daemon before us left cannot be finished; NULL: none */
+    bool is_gone;        /* no longer in the registry: the calls that still hold it fail */
     bool is_fake_reboot; /* the next shutdown of the guest is the first half of a reboot */
     bool has_shut_down;  /* the emulator has said SHUTDOWN */
     int pause_reason;    /* why the emulator is about to stop by itself (virDomainPausedReason) */
@@ -87,7 +89,9 @@ bool guest_require_running(const Guest *guest, GError **err);
 bool fail_not_running(GError **err);
 bool fail_transient(GError **err);
 bool guest_require_off(const Guest *guest, GError **err);
-/* VIR_ERR_OPERATION_INVALID while guest->job is there, naming it. One that got stuck is tried again first. */
+/* VIR_ERR_OPERATION_INVALID while a journal that nobody can read says that something was half done to it. */
+bool guest_require_known(Guest *guest, GError **err);
+/* The same, and VIR_ERR_OPERATION_INVALID while guest->job is there, naming it. One that got stuck is tried again first. */
 bool guest_require_idle(Guest *guest, GError **err);
 
 /* Take a definition. NULL is allowed (off; transient). Readers see it after guest_publish. */

@@ -164,22 +164,18 @@ guest_run_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer, GError 
     g_autoptr(Job) job = take_job;
     g_autofree char *path = guest_journal_path(guest);
 
-    if (!dir_make(guest->qemu->journal_dir, 0700, err) || !job_begin(job, path, err))
+    if (!dir_make(guest->qemu->journal_dir, 0700, err))
         return false;
+    if (!job_begin(job, path, err)) {
+        /* What could not be removed, or nobody knew of, is looked at before the next change. */
+        if (file_exists(path)) {
+            g_free(guest->journal_problem);
+            guest->journal_problem = g_strdup_printf("'%s' is left over", path);
+        }
+        return false;
+    }
     start_job(guest, g_steal_pointer(&job), call, answer);
     return true;
-}
-
-void
-snapshots_retry_job(Guest *guest)
-{
-    Job *job = guest->job;
-
-    if (!job || job_state(job) != JOB_STUCK)
-        return;
-    log_info(LOG_QEMU, "%s: %s is tried again", guest->name, job_id(job));
-    guest->job = NULL;
-    start_job(guest, job, NULL, NULL);
 }
 
 void
@@ -192,12 +188,35 @@ snapshots_recover(Guest *guest)
     if (!guest->is_settling)
         return;
     job = job_load(job_kinds, guest->name, path, guest, &err);
-    if (job)
+    if (job) {
         start_job(guest, job, NULL, NULL);
-    else if (err)
-        log_error(LOG_QEMU, "%s: %s; the file is kept", guest->name, err->message);
+    } else if (err) {
+        log_error(LOG_QEMU, "%s: %s; the file is kept, and the domain is not changed", guest->name,
+                  err->message);
+        guest->journal_problem = g_strdup(err->message);
+    }
     guest->is_settling = false;
     publish(guest);
+}
+
+void
+snapshots_retry_job(Guest *guest)
+{
+    Job *job = guest->job;
+
+    if (guest->journal_problem) {
+        g_autofree char *path = guest_journal_path(guest);
+
+        g_clear_pointer(&guest->journal_problem, g_free);
+        guest->is_settling = file_exists(path);
+        snapshots_recover(guest);
+        return;
+    }
+    if (!job || job_state(job) != JOB_STUCK)
+        return;
+    log_info(LOG_QEMU, "%s: %s is tried again", guest->name, job_id(job));
+    guest->job = NULL;
+    start_job(guest, job, NULL, NULL);
 }
 
 /* A transient domain that was gone before its job was finished: known again until that is done. */

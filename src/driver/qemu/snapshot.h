@@ -21,7 +21,7 @@ bool snapshots_load(Guest *guest, GError **err);
 /* Take up the job that a daemon before us left, if any: it has ended, or runs on, or is stuck
  * (logged) when this returns. */
 void snapshots_recover(Guest *guest);
-/* If the guest's job got stuck (a full disk, a hung emulator): try it again. */
+/* If the guest's job got stuck (a full disk, a hung emulator), or its journal could not be read: try it again. */
 void snapshots_retry_job(Guest *guest);
 /* Journals of domains that are not known (any more): each is known again until its job is finished.
  * Once all others are loaded. */

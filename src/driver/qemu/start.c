@@ -127,7 +127,8 @@ guest_start(Guest *guest, guint flags, int state_reason, GError **err)
 bool
 guest_start_from(Guest *guest, const Domain *config, guint flags, int state_reason, GError **err)
 {
-    if (!guest_require_off(guest, err) || !start_emulator(guest, config, err))
+    if (!guest_require_known(guest, err) || !guest_require_off(guest, err) ||
+        !start_emulator(guest, config, err))
         return false;
     guest_set_state(guest, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
     guest_emit_agents(guest, VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_DOMAIN_STARTED);
