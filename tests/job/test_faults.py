@@ -136,6 +136,7 @@ class Scene:
             'files': tuple(sorted(os.listdir(self.lab.images))),
             'journals': tuple(os.listdir(self.lab.dir / 'lib/qemu/journal')),
             'emulators': len(self.lab.emulator_list()),
+            'kept': tuple(sorted(os.listdir(kept))) if (kept := self.lab.dir / 'lib/qemu/kept').exists() else (),
             'saved': (bool(dom.hasManagedSaveImage()), tuple(os.listdir(self.lab.dir / 'lib/qemu/save'))),
         }
 
@@ -178,6 +179,19 @@ def saved(scene: Scene) -> None:
     scene.dom.managedSave()
 
 
+def ours(scene: Scene, *words: str) -> None:
+    """What only our own virsh can ask for."""
+    done = scene.lab.virsh(*words, check=False)
+    if done.returncode:
+        raise libvirt.libvirtError(done.stderr)
+
+
+def left(scene: Scene) -> None:
+    """A revert has kept what a running guest left."""
+    running(scene)
+    ours(scene, 'snapshot-revert', 'g', 's1', '--running', '--keep')
+
+
 SCENARIOS = {
     'create-off': (off, lambda s: s.snap('new')),
     'create-running': (running, lambda s: s.snap('new')),
@@ -198,6 +212,8 @@ SCENARIOS = {
     'delete-root-running': (running, lambda s: s.dom.snapshotLookupByName('s1').delete()),
     'save': (running, lambda s: s.dom.managedSave()),
     'start-saved': (saved, lambda s: s.dom.create()),
+    'revert-keeping': (running, lambda s: ours(s, 'snapshot-revert', 'g', 's1', '--running', '--keep')),
+    'revert-undone': (left, lambda s: ours(s, 'snapshot-undo', 'g')),
     'delete-metadata': (two_branches, lambda s: s.dom.snapshotLookupByName('s1').delete(
         libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)),
 }

@@ -124,3 +124,149 @@ def test_new_images_have_the_names_that_the_user_gives(lab):
         assert everything(guest) == before
     lab.virsh('snapshot-revert', 'g', 's1')
     assert not mine.exists()
+
+
+# ---- undo ----
+
+def test_undo_goes_back_to_the_very_images_that_a_revert_left(lab):
+    guest = Guest(lab)
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    guest.snap('s2')
+    guest.write(3)
+    before, tops = guest.files(), guest.tops()
+    lab.virsh('snapshot-revert', 'g', 's1', '--keep')
+    assert guest.holds(1) and before < guest.files()
+    assert guest.dom.snapshotCurrent().getName() == 's1'
+    step, = plan(lab, 'snapshot-undo', 'g')
+    assert names(step['remove']) == guest.files() - before and step['make'] == []
+    guest.write(4)
+    lab.restart()
+    guest.dom = lab.conn().lookupByName('g')
+    lab.virsh('snapshot-undo', 'g')
+    assert guest.holds(3) and guest.tops() == tops and guest.files() == before
+    assert guest.dom.snapshotCurrent().getName() == 's2'
+    failed = lab.virsh('snapshot-undo', 'g', check=False)
+    assert failed.returncode and 'nothing to undo' in failed.stderr
+    guest.revert('s2')
+    assert guest.holds(2)
+
+
+def test_undo_brings_back_the_memory_of_a_running_guest(lab):
+    guest = Guest(lab, disks=1, boots=True)
+    guest.dom.create()
+    console = guest.console()
+    console.prepare()
+    write = 'printf "%-512s" {0} | dd of=/dev/vda bs=512 conv=fsync 2>/dev/null; M={0}'
+    look = 'dd if=/dev/vda bs=512 count=1 iflag=direct 2>/dev/null | tr -d " "; echo "-$M"'
+    console.run(write.format('one'))
+    guest.snap('m1', memory=True)
+    console.run(write.format('two'))
+    lab.virsh('snapshot-revert', 'g', 'm1', '--keep=1h')
+    console.close()
+    console = guest.console()
+    assert console.run(look).split() == ['one-one']
+    console.run(write.format('three'))
+    lab.virsh('snapshot-undo', 'g')
+    assert guest.dom.state()[0] == RUNNING
+    console.close()
+    console = guest.console()
+    assert console.run(look).split() == ['two-two']
+    console.close()
+    assert not list((lab.dir / 'lib/qemu/kept').iterdir())
+    lab.virsh('snapshot-revert', 'g', 'm1', '--keep', '--keep-disks')
+    assert [path.suffix for path in (lab.dir / 'lib/qemu/kept').iterdir()] == ['.json']
+
+
+def test_failed_revert_lets_the_guest_run_on_although_its_memory_was_saved(lab):
+    guest = Guest(lab, disks=1)
+    guest.write(1)
+    guest.bring(RUNNING)
+    guest.snap('s1')
+    kept = lab.dir / 'lib/qemu/kept'
+    kept.rmdir() if kept.exists() else None
+    kept.write_text('no folder')
+    before = everything(guest)
+    failed = lab.virsh('snapshot-revert', 'g', 's1', '--running', '--keep', check=False)
+    assert failed.returncode and everything(guest)[:2] == before[:2]
+    assert guest.dom.state()[0] == RUNNING
+    kept.unlink()
+    lab.virsh('snapshot-revert', 'g', 's1', '--running', '--keep')
+    assert guest.dom.state()[0] == RUNNING
+
+
+@pytest.mark.parametrize('restarts', (False, True))
+def test_what_a_revert_left_goes_when_its_time_is_over(lab, restarts):
+    guest = Guest(lab)
+    guest.snap('s1')
+    lab.virsh('snapshot-revert', 'g', 's1', '--keep=1')
+    lasting = {path.name for path in guest.paths} | {os.path.basename(path) for path, _ in guest.tops()}
+    assert guest.files() > lasting
+    if restarts:
+        lab.restart()
+        guest.dom = lab.conn().lookupByName('g')
+    wait_for(lambda: guest.files() == lasting, 10, 'the end of what was kept')
+    wait_for(lambda: not list((lab.dir / 'lib/qemu/kept').iterdir()), 10, 'the end of its record')
+    wait_for(lambda: 'nothing to undo' in lab.virsh('snapshot-undo', 'g', check=False).stderr, 10, 'the job')
+
+
+def test_what_a_revert_left_is_kept_over_deletions_and_other_reverts(lab):
+    guest = Guest(lab, disks=2)
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    guest.snap('s2')
+    guest.write(3)
+    lab.virsh('snapshot-revert', 'g', 's1', '--keep')
+    guest.write(4)
+    guest.delete('s2')
+    assert guest.holds(4)
+    guest.revert('s1')
+    guest.write(5)
+    guest.snap('s3')
+    guest.delete('s1')
+    assert guest.holds(5)
+    lab.virsh('snapshot-undo', 'g')
+    assert guest.holds(3)
+    assert guest.dom.hasCurrentSnapshot() == 0      # s2 has gone meanwhile
+    guest.revert('s3')
+    assert guest.holds(5)
+
+
+def test_only_the_last_state_is_kept_and_undefining_forgets_it(lab):
+    guest = Guest(lab, disks=1)
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    lab.virsh('snapshot-revert', 'g', 's1', '--keep')
+    guest.write(3)
+    lab.virsh('snapshot-revert', 'g', 's1', '--keep')
+    assert len(guest.files()) == 3
+    lab.virsh('snapshot-undo', 'g')
+    assert guest.holds(3) and len(guest.files()) == 2
+    lab.virsh('snapshot-revert', 'g', 's1', '--keep')
+    top = os.path.basename(guest.tops()[0][0])
+    guest.dom.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
+    assert guest.files() == {'g0.img', top}
+    assert not list((lab.dir / 'lib/qemu/kept').iterdir())
+
+
+def test_saved_state_is_not_silently_lost_by_keeping_or_undoing(lab):
+    guest = Guest(lab, disks=1)
+    guest.bring(RUNNING)
+    guest.snap('s1')
+    lab.virsh('snapshot-revert', 'g', 's1', '--running', '--keep')
+    guest.dom.managedSave()
+    for words in (('snapshot-revert', 'g', 's1', '--force', '--keep'), ('snapshot-undo', 'g')):
+        failed = lab.virsh(*words, check=False)
+        assert failed.returncode and 'saved state' in failed.stderr, failed.stderr
+    lab.virsh('snapshot-undo', 'g', '--force')
+    assert guest.dom.state()[0] == RUNNING and not guest.dom.hasManagedSaveImage()
+
+
+@pytest.mark.parametrize('time', ('0', '-1', 'x', '5y', '99999999999'))
+def test_nonsense_of_a_time_is_refused(lab, time):
+    guest = Guest(lab, disks=1)
+    guest.snap('s1')
+    assert 'is no time' in lab.virsh('snapshot-revert', 'g', 's1', f'--keep={time}', check=False).stderr

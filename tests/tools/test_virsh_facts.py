@@ -32,9 +32,10 @@ MISSING = {
 }
 
 # What only we have: each goes through libmanifold.
-OWN_COMMANDS: set[str] = set()
+OWN_COMMANDS = {'snapshot-undo'}
 OWN_OPTIONS = {('snapshot-create', 'dry-run'), ('snapshot-create-as', 'dry-run'), ('snapshot-delete', 'dry-run'),
-               ('snapshot-revert', 'dry-run'), ('snapshot-revert', 'image')}
+               ('snapshot-revert', 'dry-run'), ('snapshot-revert', 'image'), ('snapshot-revert', 'keep'),
+               ('snapshot-revert', 'keep-disks')}
 
 # Options that the table leaves out: they take all remaining words.
 WORDS = {('domstats', 'domain'), ('echo', 'string')}

@@ -15,6 +15,7 @@
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/settings.h"
 #include "driver/qemu/guest.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/ports.h"
 #include "driver/qemu/reconnect.h"
 #include "job/fault.h"
@@ -186,6 +187,7 @@ let_go(void *data)
 {
     Guest *guest = data;
 
+    kept_forget_timer(guest);
     if (guest->emulator)
         qmp_close(guest->emulator->qmp);
     g_clear_pointer(&guest->emulator, emulator_unref);

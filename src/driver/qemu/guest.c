@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "driver/qemu/emulator.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/snapshot_tree.h"
 #include "driver/qemu/snapshot.h"
 #include "driver/qemu/status.h"
@@ -87,6 +88,7 @@ guest_unref(Guest *guest)
     if (!guest || !g_atomic_ref_count_dec(&guest->refs))
         return;
     snapshot_tree_unref(guest->snapshots);
+    kept_state_unref(guest->kept);
     if (guest->job)
         job_unref(guest->job);
     machine_unref(guest->live);
@@ -110,6 +112,7 @@ guest_view_free(View *view)
     machine_unref(guest_view->config);
     emulator_unref(guest_view->emulator);
     snapshot_tree_unref(guest_view->snapshots);
+    kept_state_unref(guest_view->kept);
     if (guest_view->job)
         job_unref(guest_view->job);
     guest_unref(guest_view->guest);
@@ -230,6 +233,7 @@ guest_view_new(Guest *guest)
     view->has_managed_save = guest->has_managed_save;
     view->is_settling = guest->is_settling;
     view->snapshots = guest->snapshots ? snapshot_tree_ref(guest->snapshots) : NULL;
+    view->kept = guest->kept ? kept_state_ref(guest->kept) : NULL;
     view->job = guest->job ? job_ref(guest->job) : NULL;
     return view;
 }

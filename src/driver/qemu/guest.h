@@ -11,6 +11,7 @@
 #include "driver/qemu/qemu.h"
 #include "gen/api-structs.h"
 #include "job/job.h"
+#include "loop/loop.h"
 #include "model/domain.h"
 
 /* A definition shared by a guest and its views. */
@@ -48,6 +49,8 @@ struct Guest {
     gint64 autodestroy;      /* not 0: a connection's close hook ends it */
     GHashTable *taints;      /* words of the status file */
     SnapshotTree *snapshots; /* immutable, replaced as a whole; NULL: none yet (snapshot_tree.h) */
+    KeptState *kept;         /* what a revert left and can be undone; NULL: nothing (kept.h) */
+    LoopTimer *kept_timer;   /* until that expires */
     Job *job; /* a long change under way; others that change the guest call guest_require_idle */
 };
 
@@ -59,6 +62,7 @@ struct GuestView {
     Emulator *emulator; /* a reference; NULL when it is off */
     int state, reason;
     SnapshotTree *snapshots; /* a reference; NULL: none */
+    KeptState *kept;         /* the same */
     Job *job;                /* a reference; NULL: none */
     bool is_persistent, is_autostart, is_updated, has_managed_save, is_settling;
     char *xml[4]; /* made on first use; guest_view_xml */

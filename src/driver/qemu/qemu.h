@@ -18,6 +18,7 @@ typedef struct Guest Guest;
 typedef struct GuestView GuestView;
 typedef struct Emulator Emulator;
 typedef struct SnapshotTree SnapshotTree;
+typedef struct KeptState KeptState;
 
 struct QemuDriver {
     Driver *driver;

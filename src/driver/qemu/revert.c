@@ -13,10 +13,12 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "driver/qemu/image_record.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/save_image.h"
 #include "driver/qemu/snapshot_define.h"
 #include "driver/qemu/snapshot_store.h"
 #include "image/name.h"
+#include "seam/clock.h"
 
 /* What planning needs at hand. */
 typedef struct {
@@ -77,8 +79,8 @@ check_snapshot(const DomainSnapshot *snapshot, GError **err)
     return true;
 }
 
-static bool
-check_guest(const Guest *guest, RevertTo to, guint flags, GError **err)
+bool
+revert_check_guest(const Guest *guest, RevertTo to, guint flags, GError **err)
 {
     if (!guest->is_persistent && to == REVERT_TO_OFF)
         return fail(
@@ -290,59 +292,24 @@ plan_machines(Planner *planner, GError **err)
     return true;
 }
 
-/* ---- what goes ---- */
+/* ---- what the snapshot says ---- */
 
+/* Does the guest write to @path now? */
 static bool
-is_going(const GPtrArray *going, const char *path)
+is_present_top(const Guest *guest, const char *path)
 {
-    for (guint i = 0; i < going->len; i++) {
-        if (g_str_equal(((const GoingImage *)going->pdata[i])->path, path))
+    const Domain *machine = guest_domain(guest);
+
+    for (gsize i = 0; i < machine->n_disks; i++) {
+        const Disk *disk = machine->disks[i];
+        if (g_strcmp0(disk_source_path(disk->type, &disk->source), path) == 0)
             return true;
     }
     return false;
 }
 
-/* From the top of a present disk down to the first image that somebody needs, or that we did not
- * make. */
-static void
-plan_going(Planner *planner, const Disk *disk)
-{
-    const char *path = disk_source_path(disk->type, &disk->source);
-
-    if (!path || !disk_is_kept(disk) || disk->type != STORAGE_TYPE_FILE)
-        return;
-    image_graph_add(planner->graph, path, disk_image_format(disk));
-    for (; path && !image_graph_is_held(planner->graph, path);
-         path = image_graph_below(planner->graph, path)) {
-        const FileMark *mark = image_records_find(planner->records, path);
-        GoingImage *image;
-
-        if (!mark) {
-            g_ptr_array_add(planner->plan->staying, g_strdup(path));
-            return;
-        }
-        if (is_going(planner->plan->going, path))
-            return;
-        image = g_new0(GoingImage, 1);
-        image->path = g_strdup(path);
-        image->mark = *mark;
-        g_ptr_array_add(planner->plan->going, image);
-    }
-}
-
-static void
-plan_all_going(Planner *planner)
-{
-    const Domain *present[] = {guest_live(planner->guest), guest_config(planner->guest)};
-
-    for (guint k = 0; k < G_N_ELEMENTS(present); k++) {
-        for (gsize i = 0; present[k] && i < present[k]->n_disks; i++)
-            plan_going(planner, present[k]->disks[i]);
-    }
-}
-
-/* The snapshot's own <disks> say which images are written to after it; those that go are replaced
- * by the new ones. */
+/* The snapshot's own <disks> say which images are written to after it; those that are left are
+ * replaced by the new ones. */
 static void
 plan_text(Planner *planner)
 {
@@ -354,14 +321,86 @@ plan_text(Planner *planner)
 
         if (!overlay || entry->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL || !entry->source.file)
             continue;
-        if (!is_going(planner->plan->going, entry->source.file) &&
-            g_file_test(entry->source.file, G_FILE_TEST_EXISTS))
+        if (!doomed_images_contain(planner->plan->going, entry->source.file) &&
+            !is_present_top(planner->guest, entry->source.file) && file_exists(entry->source.file))
             continue;
         g_free(entry->source.file);
         entry->source.file = g_strdup(overlay->path);
         entry->driver.type = STORAGE_FORMAT_QCOW2;
     }
     planner->plan->text = snapshot_file_text(copy, true);
+}
+
+/* ---- what is kept ---- */
+
+static DomainSnapshot *
+present_node(const Guest *guest)
+{
+    DomainSnapshot *node = domain_snapshot_new();
+    bool runs = guest_is_running(guest);
+
+    node->name = g_strdup("left");
+    node->creation_time = clock_wall_seconds();
+    node->has_creation_time = true;
+    node->state = !runs                                ? SNAPSHOT_STATE_SHUTOFF
+                  : guest->state == VIR_DOMAIN_RUNNING ? SNAPSHOT_STATE_RUNNING
+                                                       : SNAPSHOT_STATE_PAUSED;
+    node->domain = machine_recorded_copy(guest_domain(guest), guest_config(guest));
+    if (runs && guest_config(guest))
+        node->inactive_domain = machine_recorded_copy(guest_config(guest), guest_config(guest));
+    node->parent_name = g_strdup(snapshot_tree_current(guest->snapshots));
+    node->memory.snapshot = DISK_SNAPSHOT_MODE_NO;
+    return node;
+}
+
+/* The present state becomes the hidden node; the one that was hidden before goes. */
+static bool
+plan_keeping(Planner *planner, GError **err)
+{
+    Guest *guest = planner->guest;
+    RevertPlan *plan = planner->plan;
+    g_autoptr(KeptState) kept = NULL;
+    DomainSnapshot *node;
+
+    if (guest->has_managed_save)
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "domain %s has a saved state, which cannot be kept: start it, or remove the "
+                    "saved state (virsh managedsave-remove)",
+                    guest->name);
+    node = present_node(guest);
+    kept = kept_state_new(node->creation_time + (gint64)planner->options->keep_s, node);
+    if (planner->options->keeps_memory && guest_is_running(guest)) {
+        node->memory.snapshot = DISK_SNAPSHOT_MODE_EXTERNAL;
+        node->memory.file = kept_memory_path(guest);
+        plan->kept_memory = memory_save_new(guest, node->memory.file);
+    }
+    plan->kept_text = kept_state_to_text(kept);
+    kept_hold_images(planner->graph, guest->name, kept);
+    if (guest->kept) {
+        const DomainSnapshot *old = guest->kept->node;
+
+        doomed_images_plan(plan->going, planner->graph, planner->records, old->domain, NULL);
+        doomed_images_plan(plan->going, planner->graph, planner->records, old->inactive_domain,
+                           NULL);
+        doomed_images_plan_file(plan->going, planner->graph, planner->records, old->memory.file);
+    }
+    return true;
+}
+
+static bool
+plan_leaving(Planner *planner, GError **err)
+{
+    Guest *guest = planner->guest;
+    RevertPlan *plan = planner->plan;
+
+    if (planner->options->keep_s)
+        return plan_keeping(planner, err);
+    kept_hold_images(planner->graph, guest->name, guest->kept);
+    doomed_images_plan(plan->going, planner->graph, planner->records, guest_live(guest),
+                       plan->staying);
+    doomed_images_plan(plan->going, planner->graph, planner->records, guest_config(guest),
+                       plan->staying);
+    return true;
 }
 
 static bool
@@ -400,12 +439,12 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, RevertTo to, const Rever
     plan->name = g_strdup_printf("snapshot %s", snapshot->name);
     plan->to = to;
     plan->overlays = new_overlays_new();
-    plan->going = g_ptr_array_new_with_free_func((GDestroyNotify)going_image_free);
+    plan->going = doomed_images_new();
     plan->drop_managed_save = guest->has_managed_save;
     plan->staying = g_ptr_array_new_with_free_func(g_free);
-    if (!plan_machines(&planner, err) || !check_given_images(&planner, err))
+    if (!plan_machines(&planner, err) || !check_given_images(&planner, err) ||
+        !plan_leaving(&planner, err))
         return NULL;
-    plan_all_going(&planner);
     plan_text(&planner);
     return g_steal_pointer(&plan);
 }
@@ -422,7 +461,7 @@ revert_plan_make(Guest *guest, const char *name, const RevertOptions *options, G
     if (!snapshot)
         return NULL;
     to = wanted_state(snapshot, options->flags);
-    if (!check_snapshot(snapshot, err) || !check_guest(guest, to, options->flags, err))
+    if (!check_snapshot(snapshot, err) || !revert_check_guest(guest, to, options->flags, err))
         return NULL;
     return make_plan(guest, snapshot, to, options, err);
 }

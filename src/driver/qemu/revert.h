@@ -10,17 +10,13 @@
 #include <stdbool.h>
 
 #include "base/json.h"
+#include "driver/qemu/doomed_image.h"
 #include "driver/qemu/emulator.h"
+#include "driver/qemu/memory_save.h"
 #include "driver/qemu/new_overlay.h"
 #include "driver/qemu/snapshot.h"
 
 typedef enum { REVERT_TO_OFF, REVERT_TO_PAUSED, REVERT_TO_RUNNING } RevertTo;
-
-/* An image of ours that nothing will need. */
-typedef struct {
-    char *path;
-    FileMark mark;
-} GoingImage;
 
 typedef struct {
     char *name;
@@ -34,8 +30,13 @@ typedef struct {
     bool drop_managed_save;
     bool is_restore;    /* no snapshot: the machine and memory of a save image (save.c) */
     char *saved_path;   /* save image that goes once the guest runs; NULL: none */
-    GPtrArray *going;   /* of GoingImage, tops first */
+    GPtrArray *going;   /* of DoomedImage, tops first */
     GPtrArray *staying; /* paths nobody needs, but that we did not make; while planning only */
+
+    /* The state that is left is kept, or had back (kept.h). */
+    char *kept_text;         /* of the node that it becomes; NULL: it is not kept */
+    MemorySave *kept_memory; /* of the old guest; NULL: without */
+    bool is_undo;            /* no snapshot: what an earlier revert left */
 
     /* While it runs. */
     Emulator *emulator; /* the new one, until it is installed */
@@ -48,16 +49,23 @@ typedef struct {
 typedef struct {
     guint flags;        /* virDomainSnapshotRevertFlags */
     GHashTable *images; /* target of a disk -> path of its new image; NULL: none is given */
+    guint64 keep_s;     /* how long the state that is left can be had back; 0: it goes at once */
+    bool keeps_memory;  /* with it, the running guest's */
 } RevertOptions;
 
 /* The plan of a revert to the snapshot called @name; changes nothing. */
 RevertPlan *revert_plan_make(Guest *guest, const char *name, const RevertOptions *options,
                              GError **err);
 
+/* The plan of going back to what the last revert left. */
+RevertPlan *undo_plan_make(Guest *guest, guint flags, GError **err);
+void undo_slots(DriverSlots *slots);
+/* May the guest leave what it has, for a state @to? */
+bool revert_check_guest(const Guest *guest, RevertTo to, guint flags, GError **err);
+
 /* What it would do, for a dry run. */
 void revert_plan_report(Json *step, const Guest *guest, const RevertPlan *plan);
 
-void going_image_free(GoingImage *image);
 void revert_plan_free(RevertPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RevertPlan, revert_plan_free)
 

@@ -11,11 +11,15 @@
 #include "driver/qemu/flags.h"
 #include "driver/qemu/plan_report.h"
 #include "driver/qemu/revert.h"
+#include "object/params.h"
 
 #define REVERT_FLAGS                                                          \
     (VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING | VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED | \
      VIR_DOMAIN_SNAPSHOT_REVERT_FORCE | VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
 #define IMAGE_PREFIX "image."
+#define KEEP "keep"
+#define KEEP_MAX_S (10 * 365 * 24 * 3600)
+#define KEEP_MEMORY "keep.memory"
 
 static bool
 check_flags(guint flags, GError **err)
@@ -51,14 +55,28 @@ static bool
 read_options(RevertOptions *options, const RemoteTypedParam *params, guint32 count, guint flags,
              GError **err)
 {
+    unsigned long long keep_s = 0;
+    bool keeps_memory = true;
+
     options->flags = flags;
     for (guint32 i = 0; i < count; i++) {
-        if (!g_str_has_prefix(params[i].field, IMAGE_PREFIX))
-            return fail(err, VIR_ERR_INVALID_ARG, "parameter '%s' is not known to a revert",
-                        params[i].field);
-        if (!add_image(options, &params[i], err))
-            return false;
+        const char *field = params[i].field;
+
+        if (g_str_has_prefix(field, IMAGE_PREFIX)) {
+            if (!add_image(options, &params[i], err))
+                return false;
+        } else if (!g_str_equal(field, KEEP) && !g_str_equal(field, KEEP_MEMORY)) {
+            return fail(err, VIR_ERR_INVALID_ARG, "parameter '%s' is not known to a revert", field);
+        }
     }
+    if (params_get_ullong(params, count, KEEP, &keep_s, err) < 0 ||
+        params_get_boolean(params, count, KEEP_MEMORY, &keeps_memory, err) < 0)
+        return false;
+    if (keep_s > KEEP_MAX_S)
+        return fail(err, VIR_ERR_INVALID_ARG, "'%s' is at most %d seconds, not %llu", KEEP,
+                    KEEP_MAX_S, keep_s);
+    options->keep_s = keep_s;
+    options->keeps_memory = keeps_memory;
     return true;
 }
 
@@ -128,11 +146,20 @@ revert_plan_report(Json *step, const Guest *guest, const RevertPlan *plan)
     plan_report_guest(step, guest, meanwhile, after[plan->to]);
     plan_report_overlays(step, plan->overlays);
     for (guint i = 0; i < plan->going->len; i++)
-        plan_report_remove(step, ((const GoingImage *)plan->going->pdata[i])->path);
+        plan_report_remove(step, ((const DoomedImage *)plan->going->pdata[i])->path);
     for (guint i = 0; i < plan->staying->len; i++)
         plan_report_keep(step, plan->staying->pdata[i], "it was not made by this daemon");
     if (plan->memory_path)
         plan_report_copies(step, allocated_bytes(plan->memory_path));
+    if (plan->kept_text)
+        plan_report_note(step, plan->kept_memory
+                                   ? "the state that is left is kept, with its memory: the guest "
+                                     "is paused while that is saved"
+                                   : "the state that is left is kept, without memory");
+    if (plan->kept_memory) {
+        plan_report_make(step, "memory that is kept", plan->kept_memory->path, NULL);
+        plan_report_copies(step, (guint64)guest_domain(guest)->memory.text * 1024);
+    }
     if (plan->drop_managed_save)
         plan_report_note(step, "the saved state of the guest is discarded");
 }

@@ -10,19 +10,13 @@
 #include "base/log.h"
 #include "driver/qemu/settings.h"
 #include "driver/qemu/image_record.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/revert.h"
 #include "driver/qemu/snapshot_store.h"
 #include "driver/qemu/status.h"
 #include "image/name.h"
 
 /* ---- the plan on disk ---- */
-
-void
-going_image_free(GoingImage *image)
-{
-    g_free(image->path);
-    g_free(image);
-}
 
 void
 revert_plan_free(RevertPlan *plan)
@@ -42,6 +36,8 @@ revert_plan_free(RevertPlan *plan)
     g_free(plan->memory_path);
     g_free(plan->stop_first);
     g_free(plan->saved_path);
+    g_free(plan->kept_text);
+    memory_save_free(plan->kept_memory);
     g_free(plan);
 }
 
@@ -61,38 +57,16 @@ save_plan(const void *data, Record *record)
     new_overlays_save(plan->overlays, record);
     record_add(record, "config", plan->config_xml);
     record_add(record, "live", plan->live_xml);
-    record_add(record, "memory", plan->memory_path);
+    record_add(record, "load-memory", plan->memory_path);
     record_add_u64(record, "to", plan->to);
     record_add(record, "stop-first", plan->stop_first);
     record_add_bool(record, "drop-managed-save", plan->drop_managed_save);
     record_add_bool(record, "restore", plan->is_restore);
     record_add(record, "saved", plan->saved_path);
-    record_add_u64(record, "going", plan->going->len);
-    for (guint i = 0; i < plan->going->len; i++) {
-        const GoingImage *image = plan->going->pdata[i];
-        g_autofree char *path_key = g_strdup_printf("going/%u/path", i);
-        g_autofree char *mark_key = g_strdup_printf("going/%u/mark", i);
-        g_autofree char *mark = file_mark_format(image->mark);
-
-        record_add(record, path_key, image->path);
-        record_add(record, mark_key, mark);
-    }
-}
-
-static void
-load_going(RevertPlan *plan, const Record *record)
-{
-    guint64 count = record_get_u64(record, "going");
-
-    for (guint i = 0; i < count; i++) {
-        GoingImage *image = g_new0(GoingImage, 1);
-        g_autofree char *path_key = g_strdup_printf("going/%u/path", i);
-        g_autofree char *mark_key = g_strdup_printf("going/%u/mark", i);
-
-        image->path = g_strdup(record_get(record, path_key));
-        file_mark_parse(record_get(record, mark_key), &image->mark);
-        g_ptr_array_add(plan->going, image);
-    }
+    record_add(record, "kept", plan->kept_text);
+    memory_save_to_record(plan->kept_memory, record);
+    record_add_bool(record, "undo", plan->is_undo);
+    doomed_images_save(plan->going, record, "going");
 }
 
 static void *
@@ -105,14 +79,17 @@ load_plan(const Record *record, GError **err)
     plan->overlays = new_overlays_load(record);
     plan->config_xml = g_strdup(record_get(record, "config"));
     plan->live_xml = g_strdup(record_get(record, "live"));
-    plan->memory_path = g_strdup(record_get(record, "memory"));
+    plan->memory_path = g_strdup(record_get(record, "load-memory"));
     plan->to = (RevertTo)record_get_u64(record, "to");
     plan->stop_first = g_strdup(record_get(record, "stop-first"));
     plan->drop_managed_save = record_get_bool(record, "drop-managed-save");
     plan->is_restore = record_get_bool(record, "restore");
     plan->saved_path = g_strdup(record_get(record, "saved"));
-    plan->going = g_ptr_array_new_with_free_func((GDestroyNotify)going_image_free);
-    load_going(plan, record);
+    plan->kept_text = g_strdup(record_get(record, "kept"));
+    plan->kept_memory = memory_save_from_record(record);
+    plan->is_undo = record_get_bool(record, "undo");
+    plan->going = doomed_images_new();
+    doomed_images_load(plan->going, record, "going");
     return plan;
 }
 
@@ -157,6 +134,27 @@ stage(Job *job, GError **err)
     return revert_start_emulator(job, flags, err);
 }
 
+/* ---- keep: the old guest's memory; from here on it is paused ---- */
+
+static StepResult
+keep_memory(Job *job, GError **err)
+{
+    RevertPlan *plan = job_plan(job);
+    g_autofree char *dir = plan->kept_memory ? g_path_get_dirname(plan->kept_memory->path) : NULL;
+
+    if (!dir)
+        return STEP_DONE;
+    return dir_make(dir, 0700, err) ? memory_save_run(job, plan->kept_memory, err) : STEP_FAILED;
+}
+
+static bool
+drop_kept_memory(Job *job, GError **err)
+{
+    RevertPlan *plan = job_plan(job);
+
+    return !plan->kept_memory || memory_save_undo(job, plan->kept_memory, err);
+}
+
 /* ---- after the barrier: the old emulator ends ---- */
 
 static StepResult
@@ -198,12 +196,13 @@ install_metadata(Guest *guest, const RevertPlan *plan, GError **err)
 
     if (plan->is_restore)
         return true;
-    snapshot = snapshot_from_file_text(plan->text, NULL, err);
-    if (!snapshot)
+    snapshot = plan->text ? snapshot_from_file_text(plan->text, NULL, err) : NULL;
+    if (plan->text && !snapshot)
         return false;
     tree = snapshot_tree_copy(guest->snapshots);
-    snapshot_tree_set_current(tree, snapshot->name);
-    snapshot_tree_put(tree, snapshot);
+    snapshot_tree_set_current(tree, snapshot ? snapshot->name : NULL);
+    if (snapshot)
+        snapshot_tree_put(tree, snapshot);
     if (!snapshot_store_update(guest->qemu, guest->name, guest->snapshots, tree, err))
         return false;
     guest_set_snapshots(guest, g_steal_pointer(&tree));
@@ -237,6 +236,25 @@ drop_managed_save(Guest *guest, const RevertPlan *plan, GError **err)
     return true;
 }
 
+/* What was the present state is a hidden node now; or a hidden node is the present state. */
+static bool
+install_kept(Job *job, const RevertPlan *plan, GError **err)
+{
+    Guest *guest = job_context(job);
+    KeptState *kept;
+
+    if (plan->is_undo)
+        return kept_set(guest, NULL, err);
+    if (!plan->kept_text)
+        return true;
+    kept = kept_state_from_text(plan->kept_text, err);
+    if (!kept || (plan->kept_memory && !memory_save_publish(job, plan->kept_memory, err))) {
+        kept_state_unref(kept);
+        return false;
+    }
+    return kept_set(guest, kept, err);
+}
+
 static StepResult
 install(Job *job, GError **err)
 {
@@ -244,7 +262,8 @@ install(Job *job, GError **err)
     const RevertPlan *plan = job_plan(job);
 
     if (!install_metadata(guest, plan, err) || !job_fault(job, "config", err) ||
-        !install_config(guest, plan, err) || !drop_managed_save(guest, plan, err))
+        !install_config(guest, plan, err) || !drop_managed_save(guest, plan, err) ||
+        !job_fault(job, "kept", err) || !install_kept(job, plan, err))
         return STEP_FAILED;
     return guest_publish(guest, err) ? STEP_DONE : STEP_FAILED;
 }
@@ -329,25 +348,6 @@ run(Job *job, GError **err)
 /* ---- remove-old ---- */
 
 static void
-remove_image(Job *job, const GoingImage *image, const ImageGraph *graph, ImageRecords *records)
-{
-    Guest *guest = job_context(job);
-    g_autoptr(GError) why = NULL;
-
-    if (!file_exists(image->path)) {
-        image_records_remove(records, image->path);
-        return;
-    }
-    if (!image_graph_may_remove(graph, image->path, image->mark, &why) ||
-        !image_remove(image->path, image->mark, &why)) {
-        log_warning(LOG_QEMU, "%s: %s", guest->name, why->message);
-        return;
-    }
-    image_records_remove(records, image->path);
-    log_debug(LOG_QEMU, "%s: '%s' is removed", guest->name, image->path);
-}
-
-static void
 record_overlays(Job *job, const RevertPlan *plan, ImageRecords *records)
 {
     new_overlays_recall(job, plan->overlays);
@@ -374,15 +374,17 @@ settle_images(Job *job, GError **err)
     if (!records)
         return false;
     record_overlays(job, plan, records);
+    if (plan->kept_memory)
+        image_records_add(records, plan->kept_memory->path, plan->kept_memory->mark, job_id(job));
     if (plan->going->len > 0)
         graph = snapshot_holders(guest->qemu, NULL);
     for (guint i = 0; i < plan->going->len; i++) {
-        const GoingImage *image = plan->going->pdata[i];
+        const DoomedImage *image = plan->going->pdata[i];
         g_autofree char *point = g_strdup_printf("image-%u", i);
 
         if (!job_fault(job, point, err))
             return false;
-        remove_image(job, image, graph, records);
+        doomed_image_remove(guest, image, graph, records);
         g_ptr_array_add(paths, image->path);
     }
     g_ptr_array_add(paths, NULL);
@@ -423,6 +425,7 @@ remove_old(Job *job, GError **err)
 static const JobStep steps[] = {
     {"create", .run = make_images, .undo = remove_images},
     {"stage", .run = stage, .undo = revert_kill_emulator},
+    {"keep", .run = keep_memory, .undo = drop_kept_memory},
     {"commit", .barrier = true},
     {"end-old", .run = end_old},
     {"install", .run = install},

@@ -265,7 +265,7 @@ begin_restore(Call *call, Guest *guest, const SaveImage *image, const Domain *ma
     plan->is_restore = true;
     plan->name = g_strdup(is_managed ? "its saved state" : path);
     plan->overlays = new_overlays_new();
-    plan->going = g_ptr_array_new_with_free_func((GDestroyNotify)going_image_free);
+    plan->going = doomed_images_new();
     plan->live_xml = domain_format(machine, MODEL_FORMAT_INACTIVE | MODEL_FORMAT_SECURE);
     plan->memory_path = g_strdup(path);
     plan->to = to;

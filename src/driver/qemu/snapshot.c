@@ -12,6 +12,8 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "driver/qemu/image_record.h"
+#include "driver/qemu/kept.h"
+#include "driver/qemu/revert.h"
 #include "driver/qemu/snapshot_store.h"
 
 static const JobKind *const job_kinds[] = {
@@ -24,6 +26,7 @@ qemu_snapshot_slots(DriverSlots *slots)
     snapshot_create_slots(slots);
     snapshot_delete_slots(slots);
     revert_slots(slots);
+    undo_slots(slots);
     save_slots(slots);
     job_call_slots(slots);
 }
@@ -46,6 +49,7 @@ snapshots_load(Guest *guest, GError **err)
     if (!tree)
         return false;
     guest_set_snapshots(guest, tree);
+    kept_load(guest);
     path = guest_journal_path(guest);
     guest->is_settling = file_exists(path);
     return true;
@@ -71,6 +75,7 @@ snapshots_guest_gone(Guest *guest)
 {
     g_autoptr(GError) err = NULL;
 
+    kept_discard(guest);
     if (!snapshots_forget_all(guest, &err) || !image_records_forget(guest->qemu, guest->uuid, &err))
         log_warning(LOG_QEMU, "%s: %s", guest->name, err->message);
 }

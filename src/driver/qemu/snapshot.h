@@ -62,9 +62,14 @@ bool guest_run_job(Guest *guest, Job *take_job, Call *call, JobAnswer answer, GE
 /* Everything on this host that needs an image; without anything of the guest @besides (NULL:
  * all). */
 ImageGraph *snapshot_holders(QemuDriver *qemu, const Guest *besides);
+/* What the guest needs as it is now on its strand: machines, snapshots, what a revert left. */
+void guest_hold_images(ImageGraph *graph, const Guest *guest);
 void snapshot_tree_hold_images(ImageGraph *graph, const char *domain, const SnapshotTree *tree);
 /* The machine @machine needs its disks and what is below. */
 void machine_hold_images(ImageGraph *graph, const char *holder, const Domain *machine);
+/* @machine as it is written down for later: what the start found out about the chains is found out
+ * again; what the user said of them in @config stays. */
+Domain *machine_recorded_copy(const Domain *machine, const Domain *config);
 ImageFormat disk_image_format(const Disk *disk);
 /* Is there something in @disk that a snapshot would keep: not empty, not read-only? */
 bool disk_is_kept(const Disk *disk);

@@ -79,10 +79,8 @@ check_guest(Guest *guest, const DomainSnapshot *snapshot, guint flags, GError **
     return true;
 }
 
-/* What the start found out about the chains is found out again; what the user said of them
- * stays. */
-static Domain *
-recorded_copy(const Domain *machine, const Domain *config)
+Domain *
+machine_recorded_copy(const Domain *machine, const Domain *config)
 {
     Domain *copy = domain_copy_inactive(machine);
 
@@ -101,9 +99,9 @@ recorded_copy(const Domain *machine, const Domain *config)
 static void
 record_machine(const Guest *guest, DomainSnapshot *snapshot)
 {
-    snapshot->domain = recorded_copy(guest_domain(guest), guest_config(guest));
+    snapshot->domain = machine_recorded_copy(guest_domain(guest), guest_config(guest));
     if (guest_is_running(guest) && guest_config(guest))
-        snapshot->inactive_domain = recorded_copy(guest_config(guest), guest_config(guest));
+        snapshot->inactive_domain = machine_recorded_copy(guest_config(guest), guest_config(guest));
     snapshot->parent_name = g_strdup(snapshot_tree_current(guest->snapshots));
 }
 

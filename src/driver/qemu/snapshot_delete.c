@@ -12,6 +12,7 @@
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/flags.h"
 #include "driver/qemu/image_record.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/plan_report.h"
 
 #define DELETE_FLAGS                                                                  \
@@ -40,6 +41,7 @@ holders_without(Guest *guest, const DomainSnapshot *snapshot, GPtrArray *gone)
     snapshot_tree_hold_images(graph, guest->name, tree);
     machine_hold_images(graph, holder, guest_live(guest));
     machine_hold_images(graph, holder, guest_config(guest));
+    kept_hold_images(graph, guest->name, guest->kept);
     return graph;
 }
 
@@ -69,16 +71,6 @@ is_shared(const Planner *planner, const char *path)
             return true;
     }
     return false;
-}
-
-static void
-doom(GPtrArray *list, const char *path, FileMark mark)
-{
-    DoomedImage *image = g_new0(DoomedImage, 1);
-
-    image->path = g_strdup(path);
-    image->mark = mark;
-    g_ptr_array_add(list, image);
 }
 
 /* A file that a user made is kept under its name, so data goes down into it; of two of ours the
@@ -168,7 +160,7 @@ plan_disk(Planner *planner, const Disk *disk, GError **err)
             return plan_merge(planner, disk->target.dev, path, users->pdata[0], err);
         if (!mark)
             return true;
-        doom(planner->plan->doomed, path, *mark);
+        doomed_images_add(planner->plan->doomed, path, *mark);
         header = image_header_read_file(path, format, err);
         if (!header)
             return false;
@@ -193,11 +185,7 @@ is_merged(const DeletePlan *plan, const Disk *disk)
         if (g_strcmp0(((const ImageMerge *)plan->merges->pdata[i])->lower, path) == 0)
             return true;
     }
-    for (guint i = 0; i < plan->doomed->len; i++) {
-        if (g_strcmp0(((const DoomedImage *)plan->doomed->pdata[i])->path, path) == 0)
-            return true;
-    }
-    return false;
+    return doomed_images_contain(plan->doomed, path);
 }
 
 static bool
@@ -249,7 +237,7 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, GPtrArray *gone, GError 
         return NULL;
     memory = snapshot->memory.file ? image_records_find(records, snapshot->memory.file) : NULL;
     if (memory)
-        doom(plan->memories, snapshot->memory.file, *memory);
+        doomed_images_add(plan->memories, snapshot->memory.file, *memory);
     g_ptr_array_add(plan->names, g_strdup(snapshot->name));
     return g_steal_pointer(&plan);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "driver/qemu/block_job.h"
+#include "driver/qemu/doomed_image.h"
 #include "driver/qemu/snapshot.h"
 #include "driver/qemu/storage_daemon.h"
 
@@ -34,24 +35,18 @@ typedef struct {
     StorageDaemon *daemon;
 } ImageMerge;
 
-/* An image that nobody needs any more. */
-typedef struct {
-    char *path;
-    FileMark mark;
-} DoomedImage;
-
 typedef struct {
     GPtrArray *names;    /* snapshots that disappear */
     GPtrArray *merges;   /* of ImageMerge */
     GPtrArray *doomed;   /* of DoomedImage, tops first */
     GPtrArray *memories; /* of DoomedImage: memory files of the snapshots */
+    bool drops_kept;     /* what a revert left goes (kept.h); @names is empty then */
     /* Deletions that follow this one, by name; they are jobs of their own. */
     GPtrArray *next;
     guint at; /* merge that runs */
 } DeletePlan;
 
 void image_merge_free(ImageMerge *merge);
-void doomed_image_free(DoomedImage *image);
 DeletePlan *delete_plan_new(void);
 void delete_plan_free(DeletePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DeletePlan, delete_plan_free)

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "driver/qemu/image_record.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/snapshot_delete.h"
 #include "driver/qemu/snapshot_store.h"
 
@@ -30,13 +31,6 @@ image_merge_free(ImageMerge *merge)
     g_free(merge);
 }
 
-void
-doomed_image_free(DoomedImage *image)
-{
-    g_free(image->path);
-    g_free(image);
-}
-
 DeletePlan *
 delete_plan_new(void)
 {
@@ -45,8 +39,8 @@ delete_plan_new(void)
     plan->names = g_ptr_array_new_with_free_func(g_free);
     plan->next = g_ptr_array_new_with_free_func(g_free);
     plan->merges = g_ptr_array_new_with_free_func((GDestroyNotify)image_merge_free);
-    plan->doomed = g_ptr_array_new_with_free_func((GDestroyNotify)doomed_image_free);
-    plan->memories = g_ptr_array_new_with_free_func((GDestroyNotify)doomed_image_free);
+    plan->doomed = doomed_images_new();
+    plan->memories = doomed_images_new();
     return plan;
 }
 
@@ -78,36 +72,6 @@ key_of(char *buffer, gsize size, const char *list, guint n, const char *word)
 }
 
 #define KEY(list, n, word) key_of(key, sizeof(key), list, n, word)
-
-static void
-save_marked(Record *record, const char *list, const GPtrArray *images)
-{
-    char key[64];
-
-    record_add_u64(record, list, images->len);
-    for (guint i = 0; i < images->len; i++) {
-        const DoomedImage *image = images->pdata[i];
-        g_autofree char *mark = file_mark_format(image->mark);
-
-        record_add(record, KEY(list, i, "path"), image->path);
-        record_add(record, KEY(list, i, "mark"), mark);
-    }
-}
-
-static void
-load_marked(const Record *record, const char *list, GPtrArray *images)
-{
-    guint64 count = record_get_u64(record, list);
-    char key[64];
-
-    for (guint i = 0; i < count; i++) {
-        DoomedImage *image = g_new0(DoomedImage, 1);
-
-        image->path = g_strdup(record_get(record, KEY(list, i, "path")));
-        file_mark_parse(record_get(record, KEY(list, i, "mark")), &image->mark);
-        g_ptr_array_add(images, image);
-    }
-}
 
 static void
 save_merge(Record *record, const ImageMerge *merge, guint n)
@@ -198,8 +162,9 @@ save_plan(const void *data, Record *record)
 
     save_names(record, "names", plan->names);
     save_names(record, "next", plan->next);
-    save_marked(record, "doomed", plan->doomed);
-    save_marked(record, "memories", plan->memories);
+    record_add_bool(record, "drops-kept", plan->drops_kept);
+    doomed_images_save(plan->doomed, record, "doomed");
+    doomed_images_save(plan->memories, record, "memories");
     record_add_u64(record, "merges", plan->merges->len);
     for (guint i = 0; i < plan->merges->len; i++)
         save_merge(record, plan->merges->pdata[i], i);
@@ -213,8 +178,9 @@ load_plan(const Record *record, GError **err)
 
     load_names(record, "names", plan->names);
     load_names(record, "next", plan->next);
-    load_marked(record, "doomed", plan->doomed);
-    load_marked(record, "memories", plan->memories);
+    plan->drops_kept = record_get_bool(record, "drops-kept");
+    doomed_images_load(plan->doomed, record, "doomed");
+    doomed_images_load(plan->memories, record, "memories");
     for (guint i = 0; i < merges; i++)
         g_ptr_array_add(plan->merges, load_merge(record, i));
     return plan;
@@ -239,12 +205,14 @@ mark(Job *job, GError **err)
 {
     Guest *guest = job_context(job);
     const DeletePlan *plan = job_plan(job);
-    const DomainSnapshot *snapshot = snapshot_tree_find(guest->snapshots, plan->names->pdata[0]);
+    const DomainSnapshot *snapshot = NULL;
     g_autoptr(DomainSnapshot) copy = NULL;
     g_autoptr(SnapshotTree) tree = NULL;
     bool has_changed = false;
 
-    if (plan->merges->len == 0 || !snapshot)
+    if (plan->merges->len > 0)
+        snapshot = snapshot_tree_find(guest->snapshots, plan->names->pdata[0]);
+    if (!snapshot)
         return STEP_DONE;
     copy = domain_snapshot_copy(snapshot);
     for (gsize i = 0; i < copy->n_disks; i++) {
@@ -305,22 +273,51 @@ install(Job *job, GError **err)
 
     for (guint i = 0; i < plan->names->len; i++)
         drop_snapshot(tree, plan->names->pdata[i]);
+    if (plan->drops_kept && !kept_set(guest, NULL, err)) {
+        snapshot_tree_unref(tree);
+        return STEP_FAILED;
+    }
     return set_tree(guest, tree, err) ? STEP_DONE : STEP_FAILED;
 }
 
-static void
-remove_image(Job *job, const char *path, FileMark mark, const ImageGraph *graph,
-             ImageRecords *records)
+/* Which files go: also the ones whose data has been merged into another. */
+static GPtrArray *
+list_going(const DeletePlan *plan)
 {
-    Guest *guest = job_context(job);
-    g_autoptr(GError) why = NULL;
+    GPtrArray *going = doomed_images_new();
 
-    if (file_exists(path) && (!image_graph_may_remove(graph, path, mark, &why) ||
-                              !image_remove(path, mark, &why) || !dir_sync_parent(path, &why))) {
-        log_warning(LOG_QEMU, "%s: %s", guest->name, why->message);
-        return;
+    for (guint i = 0; i < plan->merges->len; i++) {
+        const ImageMerge *merge = plan->merges->pdata[i];
+        if (merge->may_remove)
+            doomed_images_add(going, merge->kind == BLOCK_COMMIT ? merge->upper : merge->lower,
+                              merge->mark);
     }
-    image_records_remove(records, path);
+    for (guint i = 0; i < plan->doomed->len + plan->memories->len; i++) {
+        const DoomedImage *image = i < plan->doomed->len
+                                       ? plan->doomed->pdata[i]
+                                       : plan->memories->pdata[i - plan->doomed->len];
+        doomed_images_add(going, image->path, image->mark);
+    }
+    return going;
+}
+
+static bool
+remove_going(Guest *guest, const GPtrArray *going, GError **err)
+{
+    g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
+    g_autoptr(ImageGraph) graph = NULL;
+    g_autoptr(GPtrArray) paths = g_ptr_array_new();
+
+    if (!records)
+        return false;
+    graph = snapshot_holders(guest->qemu, NULL);
+    for (guint i = 0; i < going->len; i++) {
+        doomed_image_remove(guest, going->pdata[i], graph, records);
+        g_ptr_array_add(paths, ((const DoomedImage *)going->pdata[i])->path);
+    }
+    g_ptr_array_add(paths, NULL);
+    return overlay_sync_folders((const char *const *)paths->pdata, err) &&
+           image_records_save(records, err);
 }
 
 static StepResult
@@ -328,32 +325,13 @@ remove_images(Job *job, GError **err)
 {
     Guest *guest = job_context(job);
     const DeletePlan *plan = job_plan(job);
-    g_autoptr(ImageRecords) records = NULL;
-    g_autoptr(ImageGraph) graph = NULL;
+    g_autoptr(GPtrArray) going = list_going(plan);
 
-    if (plan->merges->len + plan->doomed->len + plan->memories->len == 0)
-        return STEP_DONE;
-    records = image_records_load(guest->qemu, guest->uuid, err);
-    if (!records)
+    if (going->len > 0 && !remove_going(guest, going, err))
         return STEP_FAILED;
-    graph = snapshot_holders(guest->qemu, NULL);
-    for (guint i = 0; i < plan->merges->len; i++) {
-        const ImageMerge *merge = plan->merges->pdata[i];
-        if (merge->may_remove)
-            remove_image(job, merge->kind == BLOCK_COMMIT ? merge->upper : merge->lower,
-                         merge->mark, graph, records);
-    }
-    for (guint i = 0; i < plan->doomed->len; i++) {
-        const DoomedImage *image = plan->doomed->pdata[i];
-        remove_image(job, image->path, image->mark, graph, records);
-    }
-    for (guint i = 0; i < plan->memories->len; i++) {
-        const DoomedImage *image = plan->memories->pdata[i];
-        remove_image(job, image->path, image->mark, graph, records);
-    }
-    if (!image_records_save(records, err))
-        return STEP_FAILED;
-    log_info(LOG_QEMU, "%s: snapshot %s is deleted", guest->name, (char *)plan->names->pdata[0]);
+    for (guint i = 0; i < plan->names->len; i++)
+        log_info(LOG_QEMU, "%s: snapshot %s is deleted", guest->name,
+                 (char *)plan->names->pdata[i]);
     return STEP_DONE;
 }
 

@@ -5,6 +5,7 @@
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include "base/log.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/save_image.h"
 #include "driver/qemu/snapshot.h"
 
@@ -69,6 +70,17 @@ snapshot_tree_hold_images(ImageGraph *graph, const char *domain, const SnapshotT
     }
 }
 
+void
+guest_hold_images(ImageGraph *graph, const Guest *guest)
+{
+    g_autofree char *holder = g_strdup_printf("domain %s", guest->name);
+
+    machine_hold_images(graph, holder, guest_live(guest));
+    machine_hold_images(graph, holder, guest_config(guest));
+    snapshot_tree_hold_images(graph, guest->name, guest->snapshots);
+    kept_hold_images(graph, guest->name, guest->kept);
+}
+
 ImageGraph *
 snapshot_holders(QemuDriver *qemu, const Guest *besides)
 {
@@ -84,6 +96,7 @@ snapshot_holders(QemuDriver *qemu, const Guest *besides)
         machine_hold_images(graph, holder, machine_domain(view->live));
         machine_hold_images(graph, holder, machine_domain(view->config));
         snapshot_tree_hold_images(graph, view->view.name, view->snapshots);
+        kept_hold_images(graph, view->view.name, view->kept);
         if (view->has_managed_save)
             hold_managed_save(graph, qemu, view);
     }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "driver/qemu/emulator.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/snapshot_store.h"
 
 /* A layer that is gone, out of the chain. */
@@ -129,6 +130,17 @@ remap_tree(const SnapshotTree *tree, const ImageMerge *merge)
     return g_steal_pointer(&changed);
 }
 
+/* The same for what a revert left. */
+static KeptState *
+remap_kept(const KeptState *kept, const ImageMerge *merge)
+{
+    g_autoptr(DomainSnapshot) copy = kept ? domain_snapshot_copy(kept->node) : NULL;
+
+    if (!copy || !remap_snapshot(copy, merge))
+        return NULL;
+    return kept_state_new(kept->expires, g_steal_pointer(&copy));
+}
+
 bool
 snapshot_remap_is_needed(const Guest *guest, const ImageMerge *merge)
 {
@@ -136,7 +148,9 @@ snapshot_remap_is_needed(const Guest *guest, const ImageMerge *merge)
     g_autoptr(Domain) config = guest_config(guest) ? domain_copy(guest_config(guest)) : NULL;
     g_autoptr(SnapshotTree) tree = remap_tree(guest->snapshots, merge);
 
-    return remap_machine(live, merge) || remap_machine(config, merge) || tree != NULL;
+    g_autoptr(KeptState) kept = remap_kept(guest->kept, merge);
+
+    return remap_machine(live, merge) || remap_machine(config, merge) || tree || kept;
 }
 
 bool
@@ -145,6 +159,7 @@ snapshot_remap(Guest *guest, const ImageMerge *merge, GError **err)
     g_autoptr(Domain) live = guest_live(guest) ? domain_copy(guest_live(guest)) : NULL;
     g_autoptr(Domain) config = guest_config(guest) ? domain_copy(guest_config(guest)) : NULL;
     g_autoptr(SnapshotTree) tree = remap_tree(guest->snapshots, merge);
+    g_autoptr(KeptState) kept = remap_kept(guest->kept, merge);
 
     if (remap_machine(live, merge)) {
         guest_set_live(guest, g_steal_pointer(&live));
@@ -156,6 +171,8 @@ snapshot_remap(Guest *guest, const ImageMerge *merge, GError **err)
         if (guest->is_persistent && !guest_save_config(guest, err))
             return false;
     }
+    if (kept && !kept_set(guest, g_steal_pointer(&kept), err))
+        return false;
     if (tree) {
         if (!snapshot_store_update(guest->qemu, guest->name, guest->snapshots, tree, err))
             return false;

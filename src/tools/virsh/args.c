@@ -115,6 +115,8 @@ parse_named(Args *args, char **words, gsize n, gsize *at, char **why)
         return add_value(args, option, carried, why);
     if (equals)
         return add_value(args, option, equals + 1, why);
+    if (option->flags & OPTION_MAYBE)
+        return add_value(args, option, "", why);
     if (*at + 1 >= n) {
         *why = g_strdup_printf("expected syntax: --%s <%s>", name,
                                option->type == OPTION_INT ? "number" : "string");

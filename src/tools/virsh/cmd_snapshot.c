@@ -7,6 +7,7 @@
 #include "tools/virsh/edit.h"
 #include "tools/virsh/groups.h"
 #include "tools/virsh/manifold.h"
+#include "tools/virsh/snapshot.h"
 #include "tools/virsh/object.h"
 #include "tools/virsh/output.h"
 #include "tools/virsh/xml.h"
@@ -37,8 +38,7 @@ static const FlagBit create_bits[] = {
 
 /* ---- finding one ---- */
 
-/* The snapshot that --snapshotname or --current names. */
-static virDomainSnapshotPtr
+virDomainSnapshotPtr
 args_snapshot(Shell *shell, const Args *args, virDomainPtr domain)
 {
     const char *name = args_text(args, "snapshotname");
@@ -465,8 +465,6 @@ cmd_snapshot_info(Shell *shell, const Args *args)
     return true;
 }
 
-#define SNAPSHOT TEXT_OF("snapshotname", complete_snapshot, "name of the snapshot")
-
 static const Option snapshot_options[] = {
     DOMAIN,
     SNAPSHOT,
@@ -569,85 +567,6 @@ cmd_snapshot_parent(Shell *shell, const Args *args)
 }
 
 /* ---- change ---- */
-
-/* What --image says: TARGET=PATH,TARGET=PATH. */
-static bool
-add_images(Shell *shell, const Args *args, virTypedParameterPtr *params, int *n, int *space)
-{
-    const char *text = args_text(args, "image");
-    g_autoptr(GPtrArray) fields = text ? xml_split_spec(text) : NULL;
-
-    for (guint i = 0; fields && i < fields->len; i++) {
-        const char *field = fields->pdata[i], *equals = strchr(field, '=');
-        g_autofree char *name = NULL;
-
-        if (!equals || equals == field || !equals[1])
-            return shell_fail(shell, "--image: '%s' is not TARGET=PATH", field);
-        name = g_strdup_printf(MANIFOLD_SNAPSHOT_IMAGE "%.*s", (int)(equals - field), field);
-        if (virTypedParamsAddString(params, n, space, name, equals + 1) < 0)
-            return false;
-    }
-    return true;
-}
-
-/* By the call that every daemon knows, unless something is asked for that only ours does. */
-static bool
-revert(Shell *shell, const Args *args, virDomainSnapshotPtr snapshot, unsigned int flags)
-{
-    bool is_dry = args_has(args, "dry-run");
-    virTypedParameterPtr params = NULL;
-    int n = 0, space = 0;
-    const Manifold *calls;
-    bool done;
-
-    if (!is_dry && !args_has(args, "image"))
-        return virDomainRevertToSnapshot(snapshot, flags) == 0;
-    calls = manifold_load(shell);
-    if (!calls)
-        return false;
-    done = add_images(shell, args, &params, &n, &space);
-    if (done && is_dry)
-        done = manifold_print_plan(shell, calls->plan_revert(snapshot, params, n, flags));
-    else if (done)
-        done = calls->revert(snapshot, params, n, flags) == 0 || manifold_failed(shell);
-    virTypedParamsFree(params, n);
-    return done;
-}
-
-static bool
-cmd_snapshot_revert(Shell *shell, const Args *args)
-{
-    static const FlagBit bits[] = {
-        {"running", VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING},
-        {"paused", VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED},
-        {"force", VIR_DOMAIN_SNAPSHOT_REVERT_FORCE},
-        {"reset-nvram", VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM},
-    };
-    g_autoptr(virDomain) domain = args_domain(shell, args);
-    g_autoptr(virDomainSnapshot) snapshot = domain ? args_snapshot(shell, args, domain) : NULL;
-
-    if (!snapshot || !revert(shell, args, snapshot, ARGS_BITS(args, bits)))
-        return false;
-    if (args_has(args, "dry-run"))
-        return true;
-    if (shell_wants_json(shell))
-        print_value(shell, "snapshot", virDomainSnapshotGetName(snapshot));
-    shell_note(shell, "Domain snapshot %s reverted\n", virDomainSnapshotGetName(snapshot));
-    return true;
-}
-
-static const Option snapshot_revert_options[] = {
-    DOMAIN,
-    SNAPSHOT,
-    FLAG("current", "the current snapshot"),
-    FLAG("running", "let the guest run afterwards"),
-    FLAG("paused", "leave the guest paused afterwards"),
-    FLAG("force", "go on where saved state would be lost"),
-    FLAG("reset-nvram", "start with the firmware's variables as the template has them"),
-    NAMED("image", "names of new images: TARGET=PATH[,TARGET=PATH]"),
-    FLAG("dry-run", "tell what would be done, and do nothing"),
-    END_OF_OPTIONS,
-};
 
 static bool
 cmd_snapshot_delete(Shell *shell, const Args *args)
@@ -775,6 +694,9 @@ const Command snapshot_commands[] = {
      COMMAND_JSON, NULL},
     {"snapshot-parent", cmd_snapshot_parent, snapshot_options, "name of a snapshot's parent",
      COMMAND_JSON, NULL},
+    {"snapshot-undo", cmd_snapshot_undo, snapshot_undo_options,
+     "go back to the state that a revert has left", COMMAND_JSON,
+     "After snapshot-revert --keep only. What the guest has now is discarded."},
     {"snapshot-revert", cmd_snapshot_revert, snapshot_revert_options, "go back to a snapshot",
      COMMAND_JSON,
      "Works for any snapshot of the tree. What was written since the last snapshot is discarded: "

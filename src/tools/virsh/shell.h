@@ -24,6 +24,7 @@ typedef enum {
 typedef enum {
     OPTION_REQUIRED = 1 << 0,
     OPTION_NAMED = 1 << 1, /* only with --name; any other value may stand in its place without it */
+    OPTION_MAYBE = 1 << 2, /* --name alone, or --name=VALUE */
 } OptionFlags;
 
 typedef struct Option Option;
@@ -45,6 +46,7 @@ struct Option {
 #define CHOICE(name, choices, help) { name, OPTION_STRING, 0, help, complete_nothing, choices }
 #define TEXT_OF(name, complete, help) { name, OPTION_STRING, 0, help, complete, NULL }
 #define NAMED(name, help) { name, OPTION_STRING, OPTION_NAMED, help, complete_nothing, NULL }
+#define NAMED_MAYBE(name, help) { name, OPTION_STRING, OPTION_NAMED | OPTION_MAYBE, help, complete_nothing, NULL }
 #define NAMED_CHOICE(name, choices, help) { name, OPTION_STRING, OPTION_NAMED, help, complete_nothing, choices }
 #define NUMBER(name, help) { name, OPTION_INT, 0, help, complete_nothing, NULL }
 #define NAMED_NUMBER(name, help) { name, OPTION_INT, OPTION_NAMED, help, complete_nothing, NULL }
