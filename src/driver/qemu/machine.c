@@ -14,6 +14,7 @@
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/guest.h"
 #include "driver/qemu/ports.h"
+#include "driver/qemu/volume.h"
 #include "image/chain.h"
 
 enum { NVRAM_MAX_BYTES = 64 << 20 };
@@ -274,6 +275,9 @@ guest_make_live(Guest *guest, const Domain *config, int id, GError **err)
     machine->id = id;
     machine->has_id = true;
     domain_assign_aliases(machine);
+    for (gsize i = 0; i < machine->n_disks; i++)
+        if (!disk_resolve_volume(guest->qemu, machine->disks[i], err))
+            return NULL;
     if (!machine_read_chains(machine, err) || !make_nvram(guest, machine, err))
         return NULL;
     if (!running)

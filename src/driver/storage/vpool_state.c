@@ -164,6 +164,7 @@ vpool_refresh(VPool *pool, GError **err)
         vpool_end(pool, NULL);
         return false;
     }
+    folder_sweep(pool->config->target.path);
     if (!vpool_publish(pool, err))
         return false;
     vpool_emit_refresh(pool);
