@@ -54,6 +54,37 @@ qcow2_overlay_reads_back_as_written(void)
 }
 
 static void
+qcow2_image_of_version_2_reads_back_as_written(void)
+{
+    Qcow2Overlay layout = {.size_bytes = 1ull << 40,
+                           .cluster_bits = 16,
+                           .is_version_2 = true,
+                           .backing_name = "b",
+                           .backing_format = "raw"};
+    g_autoptr(ImageHeader) header = NULL;
+
+    g_assert_null(qcow2_overlay_problem(&layout));
+    header = read_overlay(&layout);
+    g_assert_cmpuint(header->version, ==, 2);
+    g_assert_cmpuint(header->size_bytes, ==, 1ull << 40);
+    g_assert_cmpstr(header->backing_name, ==, "b");
+    g_assert_cmpstr(header->backing_format, ==, "raw");
+    layout.lazy_refcounts = true;
+    g_assert_nonnull(qcow2_overlay_problem(&layout));
+}
+
+static void
+qcow2_image_says_that_its_refcounts_are_lazy(void)
+{
+    Qcow2Overlay layout = {.size_bytes = 1 << 20, .cluster_bits = 16, .lazy_refcounts = true};
+    g_autoptr(ImageHeader) header = read_overlay(&layout);
+
+    g_assert_true(header->lazy_refcounts);
+    g_assert_false(header->is_dirty);
+    g_assert_false(header->is_luks);
+}
+
+static void
 qcow2_overlay_holds_a_backing_name_of_1023_bytes(void)
 {
     g_autofree char *name = g_strnfill(IMAGE_NAME_MAX, 'n');
@@ -227,6 +258,8 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name) g_test_add_func("/image/" #name, name)
     ADD(qcow2_overlay_reads_back_as_written);
+    ADD(qcow2_image_of_version_2_reads_back_as_written);
+    ADD(qcow2_image_says_that_its_refcounts_are_lazy);
     ADD(qcow2_overlay_holds_a_backing_name_of_1023_bytes);
     ADD(qcow2_overlay_layout_refuses_what_it_does_not_cover);
     ADD(qcow2_header_cut_off_anywhere_is_an_error_or_a_header);
