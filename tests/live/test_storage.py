@@ -499,3 +499,21 @@ class TestGuests:
             assert code(guest.create) == libvirt.VIR_ERR_NO_STORAGE_VOL
         finally:
             guest.undefine()
+
+    @pytest.mark.parametrize('running', [False, True], ids=['off', 'running'])
+    def test_a_snapshot_of_a_volume_is_what_the_next_start_uses(self, lab, conn, pool, running):
+        pool.createXML(volume_xml('root', 24 * MIB, 'qcow2'))
+        disk = ("<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/><source pool='p' volume='root'/>"
+                "<target dev='vda' bus='virtio'/></disk>")
+        guest = conn.defineXML(lab.guest_xml('snapped', extra=disk))
+        try:
+            if running:
+                guest.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
+            lab.virsh('snapshot-create-as', 'snapped', 's1', '--disk-only')
+            assert f"<source file='{pool.folder}/root.s1'/>" in guest.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+            labs.wait_for(lambda: f'{pool.folder}/root.s1' in (lab.dir / 'etc/qemu/snapped.xml').read_text(), what='the definition')
+            assert image(pool.folder / 'root.s1')['backing-filename'] == str(pool.folder / 'root')
+        finally:
+            if running:
+                guest.destroy()
+            guest.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)

@@ -17,6 +17,7 @@
 #include "driver/qemu/snapshot_define.h"
 #include "driver/qemu/snapshot_redefine.h"
 #include "driver/qemu/snapshot_store.h"
+#include "driver/qemu/volume.h"
 
 #define CREATE_FLAGS                                                               \
     (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT |    \
@@ -327,6 +328,8 @@ snapshot_create_xml(Call *call, const RemoteDomainSnapshotCreateXmlArgs *args,
         fill_answer(&ret->snap, guest, snapshot->name);
         return true;
     }
+    if (!guest_settle_volumes(guest, err))
+        return false;
     plan = plan_request(guest, snapshot, args->flags, err);
     return plan && guest_run_job(guest, job_new(&snapshot_create_kind, guest->name, plan, guest),
                                  call, answer_create, err);

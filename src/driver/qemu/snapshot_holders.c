@@ -8,6 +8,7 @@
 #include "driver/qemu/kept.h"
 #include "driver/qemu/save_image.h"
 #include "driver/qemu/snapshot.h"
+#include "driver/qemu/volume.h"
 
 ImageFormat
 disk_image_format(const Disk *disk)
@@ -77,6 +78,7 @@ guest_hold_images(ImageGraph *graph, const Guest *guest)
 
     machine_hold_images(graph, holder, guest_live(guest));
     machine_hold_images(graph, holder, guest_config(guest));
+    machine_hold_volumes(graph, guest->qemu, holder, guest_config(guest));
     snapshot_tree_hold_images(graph, guest->name, guest->snapshots);
     kept_hold_images(graph, guest->name, guest->kept);
 }
@@ -95,6 +97,7 @@ snapshot_holders(QemuDriver *qemu, const Guest *besides)
             continue;
         machine_hold_images(graph, holder, machine_domain(view->live));
         machine_hold_images(graph, holder, machine_domain(view->config));
+        machine_hold_volumes(graph, qemu, holder, machine_domain(view->config));
         snapshot_tree_hold_images(graph, view->view.name, view->snapshots);
         kept_hold_images(graph, view->view.name, view->kept);
         if (view->has_managed_save)

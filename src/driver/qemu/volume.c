@@ -8,6 +8,8 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "driver/qemu/snapshot.h"
 
 static bool
 set_path(Disk *disk, const ServiceVolume *volume, GError **err)
@@ -53,4 +55,40 @@ disk_resolve_volume(const QemuDriver *qemu, Disk *disk, GError **err)
     if (disk->driver.type == STORAGE_FORMAT_UNSET)
         disk->driver.type = STORAGE_FORMAT_RAW;
     return set_path(disk, volume, err);
+}
+
+bool
+guest_settle_volumes(Guest *guest, GError **err)
+{
+    g_autoptr(Domain) config = guest_config(guest) ? domain_copy(guest_config(guest)) : NULL;
+    bool has_volumes = false;
+
+    for (gsize i = 0; config && i < config->n_disks; i++) {
+        has_volumes |= config->disks[i]->type == STORAGE_TYPE_VOLUME;
+        if (!disk_resolve_volume(guest->qemu, config->disks[i], err))
+            return false;
+    }
+    if (!has_volumes)
+        return true;
+    guest_set_config(guest, g_steal_pointer(&config));
+    return (!guest->is_persistent || guest_save_config(guest, err)) && guest_publish(guest, err);
+}
+
+void
+machine_hold_volumes(ImageGraph *graph, const QemuDriver *qemu, const char *holder,
+                     const Domain *machine)
+{
+    for (gsize i = 0; machine && i < machine->n_disks; i++) {
+        g_autoptr(Disk) disk = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (machine->disks[i]->type != STORAGE_TYPE_VOLUME)
+            continue;
+        disk = disk_copy(machine->disks[i]);
+        if (!disk_resolve_volume(qemu, disk, &error))
+            log_warning(LOG_QEMU, "%s: what it needs is not known: %s", holder, error->message);
+        else if (disk->type != STORAGE_TYPE_VOLUME)
+            image_graph_hold(graph, holder, disk_source_path(disk->type, &disk->source),
+                             disk_image_format(disk));
+    }
 }
