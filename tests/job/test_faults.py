@@ -192,6 +192,42 @@ def left(scene: Scene) -> None:
     ours(scene, 'snapshot-revert', 'g', 's1', '--running', '--keep')
 
 
+def running_chain(scene: Scene) -> None:
+    """Images that no snapshot needs, and one that a copy may go to."""
+    off(scene)
+    for snapshot in scene.dom.listAllSnapshots():
+        snapshot.delete(libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
+    scene.lab.disk('copy.qcow2')
+    scene.dom.create()
+
+
+def wait_block_job(scene: Scene, pivots: bool) -> None:
+    """To its end, through its second phase where it has one."""
+    def is_over() -> bool:
+        info = scene.dom.blockJobInfo('vda')
+        return not info or pivots and "ready='yes'" in scene.dom.XMLDesc()
+
+    lab_module.wait_for(is_over, what='the block job')
+    if pivots:
+        scene.dom.blockJobAbort('vda', libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+
+
+def pull(scene: Scene) -> None:
+    scene.dom.blockPull('vda')
+    wait_block_job(scene, False)
+
+
+def commit(scene: Scene, top: str | None, flags: int) -> None:
+    scene.dom.blockCommit('vda', None, top and f'{scene.lab.images}/{top}', 0, flags)
+    wait_block_job(scene, bool(flags & libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE))
+
+
+def copy(scene: Scene) -> None:
+    scene.dom.blockCopy('vda', f"<disk type='file'><source file='{scene.lab.images}/copy.qcow2'/></disk>", {},
+                        libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT)
+    wait_block_job(scene, True)
+
+
 SCENARIOS = {
     'create-off': (off, lambda s: s.snap('new')),
     'create-running': (running, lambda s: s.snap('new')),
@@ -216,6 +252,10 @@ SCENARIOS = {
     'revert-undone': (left, lambda s: ours(s, 'snapshot-undo', 'g')),
     'delete-metadata': (two_branches, lambda s: s.dom.snapshotLookupByName('s1').delete(
         libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)),
+    'block-pull': (running_chain, pull),
+    'block-commit': (running_chain, lambda s: commit(s, 'd0.s1', 0)),
+    'block-commit-active': (running_chain, lambda s: commit(s, None, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE)),
+    'block-copy': (running_chain, copy),
 }
 
 
@@ -262,7 +302,9 @@ def succeeds(scene: Scene, act) -> bool:
 
 
 def settle(scene: Scene) -> None:
-    """Merges of a deletion go on in the background."""
+    """Merges of a deletion go on in the background; so does a copy, until somebody ends it."""
+    if scene.dom.isActive() and scene.dom.blockJobInfo('vda') and '<mirror' in scene.dom.XMLDesc():
+        scene.dom.blockJobAbort('vda')
     journals = scene.lab.dir / 'lib/qemu/journal'
     lab_module.wait_for(lambda: not os.listdir(journals), what='the end of the interrupted job')
 
@@ -323,7 +365,7 @@ def test_failed_at_any_point_it_is_before_or_after(scene, name):
         except libvirt.libvirtError:
             pass
         scene.disarm()
-        if scene.look()['journals']:
+        if os.listdir(scene.lab.dir / 'lib/qemu/journal'):
             # A step after the barrier failed: the job is open until the daemon, or the next call, finishes it.
             scene.lab.restart()
             scene.conn = scene.lab.conn()
@@ -334,7 +376,7 @@ def without_emulator(seen: dict) -> dict:
     return {**seen, 'state': libvirt.VIR_DOMAIN_SHUTOFF, 'emulators': 0, 'live': seen['config']}
 
 
-@pytest.mark.parametrize('name', [n for n, (build, _) in SCENARIOS.items() if build in (running, paused, running_with_memory)])
+@pytest.mark.parametrize('name', [n for n, (build, _) in SCENARIOS.items() if build in (running, paused, running_with_memory, running_chain)])
 def test_killed_together_with_the_emulator_it_is_before_or_after(scene, name):
     """Daemon and guest die at once: the guest is off, its disks and snapshots are those from before or after."""
     build, act = SCENARIOS[name]

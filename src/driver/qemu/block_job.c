@@ -16,6 +16,26 @@ add(Json *args, const char *key, const char *value)
         json_object_set_new(args, key, json_string(value));
 }
 
+static void
+add_number(Json *args, const char *key, guint64 value)
+{
+    if (value)
+        json_object_set_new(args, key, json_integer((json_int_t)value));
+}
+
+static bool
+start_copy(Qmp *qmp, const BlockJobSpec *spec, Json *take_args, GError **err)
+{
+    add(take_args, "target", spec->target);
+    add(take_args, "sync", spec->is_shallow ? "top" : "full");
+    if (spec->is_synchronous)
+        add(take_args, "copy-mode", "write-blocking");
+    add_number(take_args, "granularity", spec->granularity);
+    add_number(take_args, "buf-size", spec->buffer_bytes);
+    json_object_set_new(take_args, "auto-dismiss", json_false());
+    return qmp_run(qmp, "blockdev-mirror", take_args, err);
+}
+
 bool
 block_job_start(Qmp *qmp, const BlockJobSpec *spec, GError **err)
 {
@@ -25,6 +45,9 @@ block_job_start(Qmp *qmp, const BlockJobSpec *spec, GError **err)
     add(args, "device", spec->device);
     add(args, "backing-file", spec->backing);
     json_object_set_new(args, "auto-finalize", json_false());
+    add_number(args, "speed", spec->bytes_per_second);
+    if (spec->kind == BLOCK_COPY)
+        return start_copy(qmp, spec, args, err);
     if (spec->kind == BLOCK_PULL) {
         add(args, "base-node", spec->base);
         return qmp_run(qmp, "block-stream", args, err);
@@ -83,6 +106,37 @@ has_moved_on(Qmp *qmp, const char *id, const char *seen)
            (!job || g_strcmp0(json_string_value(json_object_get(job, "status")), seen) != 0);
 }
 
+static BlockJobState
+state_of(const Json *job)
+{
+    const char *status = json_string_value(json_object_get(job, "status"));
+
+    if (g_strcmp0(status, "concluded") == 0)
+        return json_object_get(job, "error") ? BLOCK_JOB_FAILED : BLOCK_JOB_DONE;
+    if (g_strcmp0(status, "ready") == 0)
+        return BLOCK_JOB_READY;
+    return g_strcmp0(status, "pending") == 0 ? BLOCK_JOB_PENDING : BLOCK_JOB_BUSY;
+}
+
+bool
+block_job_look(Qmp *qmp, const char *id, BlockJobState *state, BlockJobProgress *progress,
+               char **why, GError **err)
+{
+    g_autoptr(Json) job = NULL;
+
+    *state = BLOCK_JOB_ABSENT;
+    *why = NULL;
+    if (!find_job(qmp, id, &job, err))
+        return false;
+    if (!job)
+        return true;
+    progress->done_bytes = (guint64)json_integer_value(json_object_get(job, "current-progress"));
+    progress->total_bytes = (guint64)json_integer_value(json_object_get(job, "total-progress"));
+    *state = state_of(job);
+    *why = g_strdup(json_string_value(json_object_get(job, "error")));
+    return true;
+}
+
 static const char *
 command_for(const char *status, bool is_cancelled)
 {
@@ -122,6 +176,34 @@ block_job_drive(Qmp *qmp, const char *id, bool is_cancelled, BlockJobState *stat
             return false;
         }
     }
+}
+
+bool
+block_job_tell(Qmp *qmp, const char *id, const char *command, GError **err)
+{
+    g_autoptr(GError) refused = NULL;
+    g_autoptr(Json) before = NULL;
+
+    if (!find_job(qmp, id, &before, err))
+        return false;
+    if (!before || job_command(qmp, command, id, &refused) ||
+        has_moved_on(qmp, id, json_string_value(json_object_get(before, "status"))))
+        return true;
+    g_propagate_error(err, g_steal_pointer(&refused));
+    return false;
+}
+
+bool
+block_job_stop(Qmp *qmp, const char *id, GError **err)
+{
+    g_autoptr(GError) refused = NULL;
+
+    if (qmp_run(qmp, "block-job-cancel", json_pack("{s:s, s:b}", "device", id, "force", 0),
+                &refused) ||
+        has_moved_on(qmp, id, "ready"))
+        return true;
+    g_propagate_error(err, g_steal_pointer(&refused));
+    return false;
 }
 
 bool

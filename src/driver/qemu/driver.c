@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "driver/qemu/capabilities.h"
+#include "driver/qemu/disk_job.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/settings.h"
 #include "driver/qemu/guest.h"
@@ -190,6 +191,7 @@ let_go(void *data)
     kept_forget_timer(guest);
     if (guest->emulator)
         qmp_close(guest->emulator->qmp);
+    disk_jobs_let_go(guest);
     g_clear_pointer(&guest->emulator, emulator_unref);
 }
 
@@ -306,4 +308,7 @@ fill_slots(void)
     qemu_tune_slots(&qemu_driver.slots);
     qemu_native_slots(&qemu_driver.slots);
     qemu_snapshot_slots(&qemu_driver.slots);
+    block_commit_slots(&qemu_driver.slots);
+    block_copy_slots(&qemu_driver.slots);
+    block_call_slots(&qemu_driver.slots);
 }

@@ -481,7 +481,8 @@ void
 emulator_clear_up(Emulator *emulator)
 {
     if (emulator->qmp)
-        qmp_close(emulator->qmp);
+        qmp_close(emulator->qmp); /* which says nothing to the listeners: */
+    emulator_tell_listeners(emulator, NULL, NULL);
     for (guint i = 0; i + 1 < emulator->staged_paths->len; i += 2)
         unlink(g_ptr_array_index(emulator->staged_paths, i));
     emulator_remove_places(emulator->lib_dir, emulator->channel_dir);

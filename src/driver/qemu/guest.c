@@ -71,6 +71,7 @@ guest_new(QemuDriver *qemu, const guchar uuid[16], const char *name)
     memcpy(guest->uuid, uuid, 16);
     guest->state = VIR_DOMAIN_SHUTOFF;
     guest->stop_reason = -1;
+    guest->disk_jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_unref);
     guest->taints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return guest;
 }
@@ -89,6 +90,7 @@ guest_unref(Guest *guest)
         return;
     snapshot_tree_unref(guest->snapshots);
     kept_state_unref(guest->kept);
+    g_ptr_array_unref(guest->disk_jobs);
     if (guest->job)
         job_unref(guest->job);
     machine_unref(guest->live);

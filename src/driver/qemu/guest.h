@@ -51,6 +51,7 @@ struct Guest {
     SnapshotTree *snapshots; /* immutable, replaced as a whole; NULL: none yet (snapshot_tree.h) */
     KeptState *kept;         /* what a revert left and can be undone; NULL: nothing (kept.h) */
     LoopTimer *kept_timer;   /* until that expires */
+    GPtrArray *disk_jobs;    /* of Job: block jobs of users, each on a disk (disk_job.h) */
     Job *job; /* a long change under way; others that change the guest call guest_require_idle */
 };
 
@@ -137,6 +138,8 @@ guint guest_next_node(Guest *guest);
 char *node_format_name(guint index);
 char *node_storage_name(guint index);
 /* Write the chain below each disk into @machine as <backingStore>, as far as the configuration does not say it. */
+/* Complete what @disk says of the images below its source, from their headers. */
+bool disk_read_chain(Disk *disk, GError **err);
 bool machine_read_chains(Domain *machine, GError **err);
 /* Give every layer of @disk a node number (privateData and @index). */
 void disk_number_nodes(Guest *guest, Disk *disk);

@@ -77,7 +77,7 @@ read_chain(const char *path, StorageFormat format, BackingStore **place, GError 
     return true;
 }
 
-static bool
+bool
 disk_read_chain(Disk *disk, GError **err)
 {
     const char *path = disk_source_path(disk->type, &disk->source);

@@ -3,6 +3,7 @@
  * a revert (revert_job.c) without snapshot and overlays. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include "driver/qemu/disk_job.h"
 #include "driver/qemu/save.h"
 
 #include <libvirt/libvirt.h>
@@ -146,7 +147,8 @@ begin_save(Call *call, Guest *guest, const char *path, const char *xml, guint fl
                      is_managed ? "qemuDomainManagedSave" : "qemuDomainSaveFlags", err) ||
         !flags_exclude(flags, VIR_DOMAIN_SAVE_RUNNING, "SAVE_RUNNING", VIR_DOMAIN_SAVE_PAUSED,
                        "SAVE_PAUSED", VIR_FROM_DOMAIN, err) ||
-        !guest_require_idle(guest, err) || !guest_require_running(guest, err))
+        !guest_require_idle(guest, err) || !guest_require_running(guest, err) ||
+        !disk_jobs_require_none(guest, err))
         return false;
     if (is_managed && !guest->is_persistent)
         return fail(err, VIR_ERR_OPERATION_INVALID, "cannot do managed save for transient domain");

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "driver/qemu/disk_job.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/kept.h"
 #include "driver/qemu/revert.h"
@@ -51,7 +52,7 @@ snapshots_load(Guest *guest, GError **err)
     guest_set_snapshots(guest, tree);
     kept_load(guest);
     path = guest_journal_path(guest);
-    guest->is_settling = file_exists(path);
+    guest->is_settling = file_exists(path) || disk_jobs_are_left(guest);
     return true;
 }
 
@@ -188,11 +189,13 @@ snapshots_recover(Guest *guest)
 {
     g_autofree char *path = guest_journal_path(guest);
     g_autoptr(GError) err = NULL;
-    Job *job;
+    Job *job = NULL;
 
     if (!guest->is_settling)
         return;
-    job = job_load(job_kinds, guest->name, path, guest, &err);
+    disk_jobs_recover(guest);
+    if (file_exists(path))
+        job = job_load(job_kinds, guest->name, path, guest, &err);
     if (job) {
         start_job(guest, job, NULL, NULL);
     } else if (err) {

@@ -3,6 +3,7 @@
  * snapshot_create_job.c. Metadata that a client brings (REDEFINE): snapshot_redefine.c. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include "driver/qemu/disk_job.h"
 #include "driver/qemu/snapshot_create.h"
 
 #include <string.h>
@@ -151,8 +152,6 @@ check_disk(const SnapshotDisk *entry, const Disk *disk, GError **err)
     if (disk->device == DISK_DEVICE_LUN)
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
                     "disk %s: a 'lun' device cannot have an image above it", entry->name);
-    if (disk->mirror)
-        return fail(err, VIR_ERR_BLOCK_COPY_ACTIVE, "disk %s: a block job is active", entry->name);
     if (disk->encryption || disk->source.encryption)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                     "disk %s: snapshots of encrypted images are not supported", entry->name);
@@ -171,7 +170,8 @@ plan_overlay(Guest *guest, CreatePlan *plan, SnapshotDisk *entry, const Disk *di
     const char *path = disk_source_path(disk->type, &disk->source);
     g_autoptr(NewOverlay) overlay = NULL;
 
-    if (!check_disk(entry, disk, err) || !check_new_file(entry, is_reused, err))
+    if (!check_disk(entry, disk, err) || !disk_job_require_none(guest, entry->name, err) ||
+        !check_new_file(entry, is_reused, err))
         return false;
     overlay = new_overlay_plan(entry->name, path, disk_image_format(disk), entry->source.file, err);
     if (!overlay)

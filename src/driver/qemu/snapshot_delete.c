@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "driver/qemu/disk_job.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/flags.h"
 #include "driver/qemu/image_record.h"
@@ -340,7 +341,7 @@ snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError *
         return names != NULL;
     if (args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
         return forget(guest, names, call, err);
-    return snapshot_delete_begin(guest, names, call, err);
+    return disk_jobs_require_none(guest, err) && snapshot_delete_begin(guest, names, call, err);
 }
 
 /* ---- the dry run ---- */

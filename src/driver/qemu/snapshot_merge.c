@@ -277,6 +277,7 @@ drive(Job *job, ImageMerge *merge, Qmp *qmp, const LivePlace *place, guint numbe
             !block_job_finalize(qmp, merge->job_id, err))
             return STEP_FAILED;
         return STEP_WAIT;
+    case BLOCK_JOB_READY:
     case BLOCK_JOB_BUSY:
         return STEP_WAIT;
     case BLOCK_JOB_DONE:

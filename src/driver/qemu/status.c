@@ -215,7 +215,7 @@ status_format(Guest *guest, const Emulator *emulator, const Domain *live, int st
     status->nodename_index = guest->last_node;
     status->has_nodename_index = true;
     status->has_fdset_index = true;
-    status->blockjobs_active = STATUS_YES_NO;
+    status->blockjobs_active = guest->disk_jobs->len ? STATUS_YES_YES : STATUS_YES_NO;
     status->agent_timeout = VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK;
     status->has_agent_timeout = true;
     status->process = status_process_new();

@@ -107,7 +107,6 @@ wait_for_end(Shell *shell, const Args *args, BlockWait *wait)
         if (wait->status == VIR_DOMAIN_BLOCK_JOB_COMPLETED ||
             wait->status == VIR_DOMAIN_BLOCK_JOB_READY)
             job_print_progress(wait->label, 0, 1);
-        fputc('\n', stderr);
     }
     if (wait->status == VIR_DOMAIN_BLOCK_JOB_FAILED)
         return shell_fail(shell, "%s failed", wait->label);
@@ -124,19 +123,23 @@ static bool
 finish_mirror(Shell *shell, const Args *args, const BlockWait *wait, const char *words)
 {
     if (wait->status != VIR_DOMAIN_BLOCK_JOB_READY) {
-        shell_note(shell, "%s complete", words);
+        shell_note(shell, "\n%s complete", words);
         return true;
     }
     if (args_has(args, "pivot")) {
         if (virDomainBlockJobAbort(wait->domain, wait->path, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT) < 0)
             return shell_fail(shell, "failed to pivot job for disk %s", wait->path);
-        shell_note(shell, "Successfully pivoted");
+        shell_note(shell, "\nSuccessfully pivoted");
     } else if (args_has(args, "finish") || args_has(args, "keep-overlay")) {
         if (virDomainBlockJobAbort(wait->domain, wait->path, 0) < 0)
             return shell_fail(shell, "failed to finish job for disk %s", wait->path);
-        shell_note(shell, "%s complete, overlay image kept", words);
+        if (args_has(args, "finish"))
+            shell_note(shell, "\nSuccessfully copied");
+        else
+            shell_note(shell, "\n%s complete, overlay image kept", words);
     } else {
-        shell_note(shell, "Now in synchronized phase");
+        shell_note(shell, g_str_equal(words, "Copy") ? "\nNow in mirroring phase"
+                                                     : "\nNow in synchronized phase");
     }
     return true;
 }
@@ -296,7 +299,7 @@ cmd_block_job(Shell *shell, const Args *args)
         watch = watch_begin(shell, &wait, seconds);
     good = job->start(shell, args, domain, path, bandwidth) >= 0;
     if (good && !waits)
-        shell_note(shell, "%s started", job->label);
+        shell_note(shell, "Block %s started", job->words);
     if (good && waits)
         good = wait_for_end(shell, args, &wait);
     watch_end(shell, &watch);
@@ -391,10 +394,10 @@ print_job(Shell *shell, const Args *args, const virDomainBlockJobInfo *info)
         shell_print(shell, " type=%s\n bandwidth=%lu\n cur=%llu\n end=%llu\n", type,
                     info->bandwidth, info->cur, info->end);
     } else {
-        int percent = info->cur == info->end ? 100 : MIN(99, (int)(info->cur * 100.0 / info->end));
-        shell_print(shell, "%s: [%3d %%]", type, info->end || info->cur ? percent : 0);
+        job_print_progress(type, info->end - info->cur, info->end);
         if (info->bandwidth)
             shell_print(shell, "    Bandwidth limit: %lu bytes/s", info->bandwidth);
+        shell_print(shell, "\n");
     }
 }
 
