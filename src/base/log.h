@@ -12,13 +12,18 @@ typedef enum { LOG_LEVEL_DEBUG = 1, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL
 
 #define LOG_CLIENT "client"
 #define LOG_IMAGE "image"
+#define LOG_INTERFACE "interface"
 #define LOG_JOB "job"
 #define LOG_LOOP "loop"
 #define LOG_MODEL "model"
+#define LOG_NETWORK "network"
+#define LOG_NODEDEV "nodedev"
+#define LOG_NWFILTER "nwfilter"
 #define LOG_OBJECT "object"
 #define LOG_QEMU "qemu"
 #define LOG_RPC "rpc"
 #define LOG_SEAM "seam"
+#define LOG_SECRET "secret"
 #define LOG_SERVER "server"
 #define LOG_STORAGE "storage"
 

@@ -2,6 +2,9 @@
 /* See driver.h: the count of what keeps an idle daemon alive, and who answers what. */
 #include "object/driver.h"
 
+#include "base/file.h"
+#include "object/store.h"
+
 void
 driver_host_hold(DriverHost *host)
 {
@@ -14,6 +17,16 @@ driver_host_release(DriverHost *host)
 {
     if (g_atomic_int_dec_and_test(&host->holds) && host->holds_changed)
         host->holds_changed(host);
+}
+
+int
+driver_lock(const DriverHost *host, const char *folder, const char *session_part, GError **err)
+{
+    g_autofree char *dir =
+        g_build_filename(host->state_dir, folder, host->is_system ? NULL : session_part, NULL);
+    g_autofree char *path = g_build_filename(dir, "driver.pid", NULL);
+
+    return dir_make(dir, 0755, err) ? store_lock_pid_file(path, err) : -1;
 }
 
 Driver *

@@ -43,6 +43,10 @@ struct DriverHost {
 void driver_host_hold(DriverHost *host);
 void driver_host_release(DriverHost *host);
 
+/* Take the lock that lets one daemon have @folder: driver.pid below the state folder, in @session_part of it for a user's
+ * daemon. Makes the folder. The descriptor, to be kept open; -1 with @err. */
+int driver_lock(const DriverHost *host, const char *folder, const char *session_part, GError **err);
+
 struct Driver {
     const char *name;           /* "QEMU", as connect_get_type answers */
     const char *folder;         /* "qemu": below the host's directories */

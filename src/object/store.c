@@ -104,9 +104,10 @@ store_save(Store *store, const char *name, const char *argument, const char *uui
            const char *xml, GError **err)
 {
     g_autofree char *path = store_path(store, name);
-    g_autofree char *comment = store_comment(store->edit_command, argument, uuid_text);
+    g_autofree char *comment =
+        store->edit_command ? store_comment(store->edit_command, argument, uuid_text) : NULL;
     g_autofree char *text =
-        g_strconcat(comment, xml, g_str_has_suffix(xml, "\n") ? "" : "\n", NULL);
+        g_strconcat(comment ? comment : "", xml, g_str_has_suffix(xml, "\n") ? "" : "\n", NULL);
 
     return store_check_name(store, name, err) &&
            file_write_atomic(path, text, strlen(text), 0600, err);

@@ -12,7 +12,7 @@
 typedef struct Store Store;
 
 /* @dir holds the files. @autostart_dir: the links; NULL for status files. @edit_command: the word behind "virsh" in the
- * comment ("edit", "net-edit", "snapshot-edit"). Makes the folders. */
+ * comment ("edit", "net-edit", "snapshot-edit"); NULL: the files have no comment. Makes the folders. */
 Store *store_new(const char *dir, const char *autostart_dir, const char *edit_command,
                  GError **err);
 void store_free(Store *store);
