@@ -270,3 +270,92 @@ def test_nonsense_of_a_time_is_refused(lab, time):
     guest = Guest(lab, disks=1)
     guest.snap('s1')
     assert 'is no time' in lab.virsh('snapshot-revert', 'g', 's1', f'--keep={time}', check=False).stderr
+
+
+# ---- clones ----
+
+def test_clone_is_a_domain_of_its_own_on_the_images_of_the_snapshot(lab):
+    guest = Guest(lab, disks=2)
+    xml = ET.fromstring(guest.dom.XMLDesc())
+    xml.insert(2, ET.fromstring('<genid/>'))
+    xml.find('devices').append(ET.fromstring("<interface type='user'><model type='virtio'/></interface>"))
+    guest.dom = guest.conn.defineXML(ET.tostring(xml, encoding='unicode'))
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    step, = plan(lab, 'snapshot-clone', 'g', 's1', 'c')
+    assert step['clone'] == 'c' and names(step['make']) == {'c-vda.qcow2', 'c-vdb.qcow2'}
+    lab.virsh('snapshot-clone', 'g', 's1', 'c')
+    clone = Guest.__new__(Guest)
+    clone.lab, clone.conn, clone.paths, clone.dom = lab, guest.conn, guest.paths, guest.conn.lookupByName('c')
+    assert clone.holds(1) and guest.holds(2)
+    assert [os.path.basename(path) for path, _ in clone.tops()] == ['c-vda.qcow2', 'c-vdb.qcow2']
+
+    def identity(dom) -> list[str]:
+        root = ET.fromstring(dom.XMLDesc())
+        return [root.findtext('uuid'), root.findtext('genid'), root.find('.//interface/mac').get('address')]
+
+    assert all(a and a != b for a, b in zip(identity(guest.dom), identity(clone.dom)))
+    assert identity(guest.dom)[2][:8] == identity(clone.dom)[2][:8]
+    # The clone protects what lies below it, and goes without taking that along.
+    clone.write(5)
+    guest.delete('s1')
+    assert clone.holds(5) and guest.holds(2)
+    clone.snap('own')
+    clone.write(6)
+    clone.revert('own')
+    assert clone.holds(5)
+    for words in (('c', 'own', 'g'), ('c', 'own', 'a/b')):
+        assert lab.virsh('snapshot-clone', *words, check=False).returncode, words
+    lab.restart()
+    assert lab.conn().lookupByName('c').XMLDesc()
+
+
+def test_clone_goes_on_in_the_memory_where_nothing_in_it_exists_once(lab):
+    guest = Guest(lab, disks=1, boots=True)
+    guest.dom.create()
+    console = guest.console()
+    console.prepare()
+    console.run('M=remembered; printf "%-512s" here | dd of=/dev/vda bs=512 conv=fsync 2>/dev/null')
+    guest.snap('m1', memory=True)
+    console.run('M=later')
+    lab.virsh('snapshot-clone', 'g', 'm1', 'c', '--memory')
+    assert set(lab.emulators()) == {'g', 'c'}
+    other = lab.console('c')
+    assert other.run('echo $M; dd if=/dev/vda bs=512 count=1 iflag=direct 2>/dev/null | tr -d " "').split() == ['remembered', 'here']
+    assert console.run('echo $M').strip() == 'later'
+    console.close()
+    other.close()
+    guest.snap('s2')
+    failed = lab.virsh('snapshot-clone', 'g', 's2', 'd', '--memory', check=False)
+    assert failed.returncode and 'has no memory' in failed.stderr and 'd' not in lab.emulators()
+
+
+def test_clone_with_memory_names_what_cannot_exist_twice(lab):
+    guest = Guest(lab, disks=1)
+    guest.dom.undefine()
+    text = guest.lab.guest_xml('g', guest.paths, extra="<interface type='user'><mac address='52:54:00:aa:bb:cc'/></interface>", memory=32)
+    guest.dom = guest.conn.defineXML(text)
+    guest.dom.create()
+    guest.snap('m1', memory=True)
+    before = guest.files()
+    failed = lab.virsh('snapshot-clone', 'g', 'm1', 'c', '--memory', check=False)
+    assert failed.returncode and '52:54:00:aa:bb:cc' in failed.stderr and 'leave MEMORY out' in failed.stderr
+    assert guest.files() == before and len(guest.conn.listAllDomains()) == 1
+    lab.virsh('snapshot-clone', 'g', 'm1', 'c', '--running')
+    assert guest.conn.lookupByName('c').isActive()
+
+
+def test_failed_clone_leaves_nothing(lab):
+    guest = Guest(lab, disks=2)
+    guest.snap('s1', body="<disks><disk name='vda'/><disk name='vdb' snapshot='no'/></disks>")
+    before = everything(guest)
+    failed = lab.virsh('snapshot-clone', 'g', 's1', 'c', check=False)
+    assert failed.returncode and 'vdb' in failed.stderr and everything(guest) == before
+    (lab.images / 'c-vda.qcow2').write_text('mine')
+    guest.snap('s2')
+    failed = lab.virsh('snapshot-clone', 'g', 's2', 'c', check=False)
+    assert failed.returncode and 'c-vda.qcow2' in failed.stderr
+    lab.virsh('snapshot-clone', 'g', 's2', 'c', '--image', f'vda={lab.images}/other.qcow2')
+    assert {dom.name() for dom in guest.conn.listAllDomains()} == {'g', 'c'}
+    assert (lab.images / 'c-vda.qcow2').read_text() == 'mine'

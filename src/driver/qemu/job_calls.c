@@ -23,6 +23,7 @@ operation_of(const Job *job)
         {"snapshot-delete", VIR_DOMAIN_JOB_OPERATION_SNAPSHOT_DELETE},
         {"revert", VIR_DOMAIN_JOB_OPERATION_SNAPSHOT_REVERT},
         {"save", VIR_DOMAIN_JOB_OPERATION_SAVE},
+        {"clone", VIR_DOMAIN_JOB_OPERATION_START},
         {"restore", VIR_DOMAIN_JOB_OPERATION_RESTORE},
     };
 

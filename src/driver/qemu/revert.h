@@ -37,6 +37,7 @@ typedef struct {
     char *kept_text;         /* of the node that it becomes; NULL: it is not kept */
     MemorySave *kept_memory; /* of the old guest; NULL: without */
     bool is_undo;            /* no snapshot: what an earlier revert left */
+    bool is_clone;           /* no snapshot of this guest: it is made by this (snapshot_clone.c) */
 
     /* While it runs. */
     Emulator *emulator; /* the new one, until it is installed */
@@ -59,6 +60,12 @@ RevertPlan *revert_plan_make(Guest *guest, const char *name, const RevertOptions
 
 /* The plan of going back to what the last revert left. */
 RevertPlan *undo_plan_make(Guest *guest, guint flags, GError **err);
+void clone_slots(DriverSlots *slots);
+/* Of the typed parameters of a call. */
+bool revert_options_read(RevertOptions *options, const RemoteTypedParam *params, guint32 count,
+                         guint flags, GError **err);
+void revert_options_clear(RevertOptions *options);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RevertOptions, revert_options_clear)
 void undo_slots(DriverSlots *slots);
 /* May the guest leave what it has, for a state @to? */
 bool revert_check_guest(const Guest *guest, RevertTo to, guint flags, GError **err);

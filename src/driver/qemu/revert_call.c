@@ -30,12 +30,11 @@ check_flags(guint flags, GError **err)
                          VIR_FROM_DOMAIN_SNAPSHOT, err);
 }
 
-static void
-options_clear(RevertOptions *options)
+void
+revert_options_clear(RevertOptions *options)
 {
     g_clear_pointer(&options->images, g_hash_table_unref);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RevertOptions, options_clear)
 
 static bool
 add_image(RevertOptions *options, const RemoteTypedParam *param, GError **err)
@@ -51,9 +50,9 @@ add_image(RevertOptions *options, const RemoteTypedParam *param, GError **err)
     return true;
 }
 
-static bool
-read_options(RevertOptions *options, const RemoteTypedParam *params, guint32 count, guint flags,
-             GError **err)
+bool
+revert_options_read(RevertOptions *options, const RemoteTypedParam *params, guint32 count,
+                    guint flags, GError **err)
 {
     unsigned long long keep_s = 0;
     bool keeps_memory = true;
@@ -110,7 +109,8 @@ snapshot_revert(Call *call, const ManifoldSnapshotRevertArgs *args, GError **err
     g_auto(RevertOptions) options = {0};
 
     return check_flags(args->flags, err) &&
-           read_options(&options, args->params.items, args->params.count, args->flags, err) &&
+           revert_options_read(&options, args->params.items, args->params.count, args->flags,
+                               err) &&
            revert(call, &args->snap, &options, err);
 }
 
@@ -174,7 +174,7 @@ snapshot_plan_revert(Call *call, const ManifoldSnapshotPlanRevertArgs *args,
     g_autoptr(Json) report = NULL;
 
     if (!check_flags(args->flags, err) ||
-        !read_options(&options, args->params.items, args->params.count, args->flags, err))
+        !revert_options_read(&options, args->params.items, args->params.count, args->flags, err))
         return false;
     guest = guest_of_call(call, &args->snap.dom, err);
     plan = guest ? revert_plan_make(guest, args->snap.name, &options, err) : NULL;

@@ -66,6 +66,7 @@ save_plan(const void *data, Record *record)
     record_add(record, "kept", plan->kept_text);
     memory_save_to_record(plan->kept_memory, record);
     record_add_bool(record, "undo", plan->is_undo);
+    record_add_bool(record, "clone", plan->is_clone);
     doomed_images_save(plan->going, record, "going");
 }
 
@@ -88,6 +89,7 @@ load_plan(const Record *record, GError **err)
     plan->kept_text = g_strdup(record_get(record, "kept"));
     plan->kept_memory = memory_save_from_record(record);
     plan->is_undo = record_get_bool(record, "undo");
+    plan->is_clone = record_get_bool(record, "clone");
     plan->going = doomed_images_new();
     doomed_images_load(plan->going, record, "going");
     return plan;
@@ -194,7 +196,7 @@ install_metadata(Guest *guest, const RevertPlan *plan, GError **err)
     DomainSnapshot *snapshot;
     g_autoptr(SnapshotTree) tree = NULL;
 
-    if (plan->is_restore)
+    if (plan->is_restore || plan->is_clone)
         return true;
     snapshot = plan->text ? snapshot_from_file_text(plan->text, NULL, err) : NULL;
     if (plan->text && !snapshot)
@@ -220,7 +222,13 @@ install_config(Guest *guest, const RevertPlan *plan, GError **err)
     if (!config)
         return false;
     guest_set_config(guest, config);
-    return guest_save_config(guest, err);
+    if (!guest_save_config(guest, err))
+        return false;
+    if (plan->is_clone && !guest->is_persistent) {
+        guest->is_persistent = true;
+        guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_DEFINED, VIR_DOMAIN_EVENT_DEFINED_ADDED);
+    }
+    return true;
 }
 
 static bool
@@ -432,6 +440,14 @@ static const JobStep steps[] = {
     {"run", .run = run},
     {"remove-old", .run = remove_old},
     {0},
+};
+
+const JobKind clone_kind = {
+    .name = "clone",
+    .steps = steps,
+    .save_plan = save_plan,
+    .load_plan = load_plan,
+    .free_plan = free_plan,
 };
 
 const JobKind restore_kind = {

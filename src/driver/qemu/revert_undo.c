@@ -11,8 +11,7 @@
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/kept.h"
 #include "driver/qemu/plan_report.h"
-#include "driver/qemu/revert.h"
-#include "driver/qemu/save_image.h"
+#include "driver/qemu/revert_planner.h"
 #include "driver/qemu/snapshot_define.h"
 #include "driver/qemu/snapshot_store.h"
 #include "seam/clock.h"
@@ -78,19 +77,14 @@ static bool
 plan_machines(const Guest *guest, RevertPlan *plan, const DomainSnapshot *node, GError **err)
 {
     const Domain *next = node->inactive_domain ? node->inactive_domain : node->domain;
-    g_autoptr(SaveImage) image = NULL;
 
     if (guest->is_persistent)
         plan->config_xml = machine_text(guest, next);
     if (plan->to == REVERT_TO_OFF)
         return true;
     plan->live_xml = machine_text(guest, node->domain);
-    if (node->memory.file) {
-        image = save_image_open(node->memory.file, NULL, err);
-        if (!image)
-            return false;
-        plan->memory_path = g_strdup(node->memory.file);
-    }
+    if (!revert_plan_memory(plan, node->memory.file, err))
+        return false;
     if (guest_is_running(guest))
         plan->stop_first = revert_conflict(guest, node->domain, plan->overlays);
     if (plan->stop_first && !guest->is_persistent)

@@ -18,7 +18,8 @@
 #include "driver/qemu/snapshot_store.h"
 
 static const JobKind *const job_kinds[] = {
-    &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, &save_kind, &restore_kind, NULL};
+    &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, &save_kind, &restore_kind,
+    &clone_kind,           NULL};
 
 void
 qemu_snapshot_slots(DriverSlots *slots)
@@ -28,6 +29,7 @@ qemu_snapshot_slots(DriverSlots *slots)
     snapshot_delete_slots(slots);
     revert_slots(slots);
     undo_slots(slots);
+    clone_slots(slots);
     save_slots(slots);
     job_call_slots(slots);
 }
@@ -233,7 +235,8 @@ adopt_orphan(QemuDriver *qemu, const guchar uuid[16], const char *path)
 {
     g_autoptr(GError) err = NULL;
     g_autoptr(Journal) journal = journal_open(path, &err);
-    const char *name = NULL;
+    const char *name = NULL, *config;
+    Domain *machine;
     g_autoptr(Guest) guest = NULL;
 
     if (journal && journal_count(journal) > 0)
@@ -246,6 +249,11 @@ adopt_orphan(QemuDriver *qemu, const guchar uuid[16], const char *path)
         return;
     log_info(LOG_QEMU, "%s: it is gone, but what was done to it is not finished", name);
     guest = guest_new(qemu, uuid, name);
+    /* A new domain needs its images from the start. */
+    config = record_get(journal_entry(journal, 0)->values, "config");
+    machine = config ? domain_parse(config, MODEL_PARSE_INACTIVE, NULL) : NULL;
+    if (machine)
+        guest_set_config(guest, machine);
     if (!snapshots_load(guest, &err) || !guest_publish_new(guest, &err))
         log_error(LOG_QEMU, "%s: %s", path, err->message);
 }

@@ -48,6 +48,7 @@ extern const JobKind revert_kind;
 extern const JobKind snapshot_delete_kind;
 extern const JobKind save_kind;
 extern const JobKind restore_kind;
+extern const JobKind clone_kind;
 
 /* Make @take_tree the guest's (not published yet). */
 void guest_set_snapshots(Guest *guest, SnapshotTree *take_tree);

@@ -694,6 +694,10 @@ const Command snapshot_commands[] = {
      COMMAND_JSON, NULL},
     {"snapshot-parent", cmd_snapshot_parent, snapshot_options, "name of a snapshot's parent",
      COMMAND_JSON, NULL},
+    {"snapshot-clone", cmd_snapshot_clone, snapshot_clone_options,
+     "make a new domain out of a snapshot", COMMAND_JSON,
+     "Its disks are overlays on the images that the snapshot keeps; UUID, MAC addresses and "
+     "generation id are its own."},
     {"snapshot-undo", cmd_snapshot_undo, snapshot_undo_options,
      "go back to the state that a revert has left", COMMAND_JSON,
      "After snapshot-revert --keep only. What the guest has now is discarded."},

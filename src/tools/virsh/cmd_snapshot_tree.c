@@ -167,3 +167,52 @@ const Option snapshot_undo_options[] = {
     FLAG("dry-run", "tell what would be done, and do nothing"),
     END_OF_OPTIONS,
 };
+
+bool
+cmd_snapshot_clone(Shell *shell, const Args *args)
+{
+    static const FlagBit bits[] = {
+        {"running", MANIFOLD_SNAPSHOT_CLONE_RUNNING},
+        {"paused", MANIFOLD_SNAPSHOT_CLONE_PAUSED},
+        {"memory", MANIFOLD_SNAPSHOT_CLONE_MEMORY},
+    };
+    g_autoptr(virDomain) domain = args_domain(shell, args);
+    g_autoptr(virDomainSnapshot) snapshot =
+        domain ? virDomainSnapshotLookupByName(domain, args_text(args, "snapshotname"), 0) : NULL;
+    g_autoptr(virDomain) clone = NULL;
+    const Manifold *calls = snapshot ? manifold_load(shell) : NULL;
+    const char *name = args_text(args, "newname");
+    unsigned int flags = ARGS_BITS(args, bits);
+    virTypedParameterPtr params = NULL;
+    int n = 0, space = 0;
+    bool done;
+
+    if (!calls)
+        return false;
+    done = add_images(shell, args, &params, &n, &space);
+    if (done && args_has(args, "dry-run")) {
+        done = manifold_print_plan(shell, calls->plan_clone(snapshot, name, params, n, flags));
+    } else if (done) {
+        clone = calls->clone(snapshot, name, params, n, flags);
+        done = clone || manifold_failed(shell);
+    }
+    virTypedParamsFree(params, n);
+    if (clone && shell_wants_json(shell))
+        print_value(shell, "domain", virDomainGetName(clone));
+    if (clone)
+        shell_note(shell, "Domain %s cloned from snapshot %s of %s\n", virDomainGetName(clone),
+                   virDomainSnapshotGetName(snapshot), virDomainGetName(domain));
+    return done;
+}
+
+const Option snapshot_clone_options[] = {
+    DOMAIN,
+    REQUIRED_OF("snapshotname", complete_snapshot, "name of the snapshot"),
+    REQUIRED("newname", "name of the new domain"),
+    FLAG("running", "let the new guest run"),
+    FLAG("paused", "start the new guest and leave it paused"),
+    FLAG("memory", "go on in the memory that the snapshot keeps, instead of booting"),
+    NAMED("image", "names of new images: TARGET=PATH[,TARGET=PATH]"),
+    FLAG("dry-run", "tell what would be done, and do nothing"),
+    END_OF_OPTIONS,
+};
