@@ -308,7 +308,9 @@ names_of_call(Guest *guest, const char *name, guint flags, GError **err)
 {
     g_autoptr(GPtrArray) names = NULL;
 
-    if (!guest_require_idle(guest, err) || !snapshot_tree_require(guest->snapshots, name, err))
+    if (!guest_require_idle(guest, err) || !snapshot_tree_require(guest->snapshots, name, err) ||
+        (!(flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) &&
+         !disk_jobs_require_none(guest, err)))
         return NULL;
     names = choose_names(guest->snapshots, name, flags);
     for (guint i = 0; i < names->len && !(flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY); i++) {
@@ -341,7 +343,7 @@ snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError *
         return names != NULL;
     if (args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
         return forget(guest, names, call, err);
-    return disk_jobs_require_none(guest, err) && snapshot_delete_begin(guest, names, call, err);
+    return snapshot_delete_begin(guest, names, call, err);
 }
 
 /* ---- the dry run ---- */
