@@ -163,7 +163,7 @@ class TestDebianVirsh:
 @pytest.mark.parametrize('ours', [False, True], ids=['their library', 'our library'])
 @pytest.mark.parametrize('machine,graphics', [('q35', 'none'), ('pc', 'vnc')])
 def test_virt_install_imports_a_guest_that_boots(lab, ours, machine, graphics):
-    # Not --disk path=: for that virt-install asks for a storage pool, which needs a driver that there is not.
+    # With --disk path= virt-install makes a storage pool: test_storage.py.
     name = f'vi-{machine}-{int(ours)}'
     files = labs.guest_files()
     disk = lab.disk(f'{name}.qcow2')

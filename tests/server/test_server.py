@@ -306,8 +306,8 @@ def test_holes_travel_as_holes(daemon, tmp_path):
         stream.send(b'b' * 10)
         stream.sendHole(500)
         stream.finish()
-        # Upstream's semantics: old bytes under a hole stay, what lies behind it goes.
-        assert target.read_bytes() == b'a' * 10 + b'z' * 1000 + b'b' * 10 + bytes(500)
+        # A hole reads as zeros, whatever was there (upstream leaves it); what lies behind the stream stays, as without holes.
+        assert target.read_bytes() == b'a' * 10 + bytes(1000) + b'b' * 10 + bytes(500) + b'z' * (100_000 - 1520)
 
 
 def test_aborted_stream_leaves_the_connection_usable(daemon):
