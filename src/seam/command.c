@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "base/fd.h"
 #include "seam/clock.h"
 #include "seam/process.h"
+#include "seam/stub.h"
 
 enum { OUT, ERR, IN, EXIT, N_WATCHED };
 
@@ -58,26 +58,6 @@ command_find(const char *program)
     return g_find_program_in_path(program);
 }
 
-static int
-compare_ints(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
-/* Close everything above 2 but @keep: descriptors are close-on-exec from birth, so only those kept need to be named; the
- * file action that duplicates a descriptor onto itself clears its close-on-exec flag. */
-static void
-add_kept_fds(posix_spawn_file_actions_t *actions, const int *keep, gsize n_keep)
-{
-    int last = 2;
-
-    for (gsize i = 0; i < n_keep; i++) {
-        posix_spawn_file_actions_adddup2(actions, keep[i], keep[i]);
-        last = MAX(last, keep[i]);
-    }
-    posix_spawn_file_actions_addclosefrom_np(actions, last + 1);
-}
-
 static bool
 make_pipe(int *ours, int *theirs, bool we_read, GError **err)
 {
@@ -90,53 +70,18 @@ make_pipe(int *ours, int *theirs, bool we_read, GError **err)
     return fd_set_nonblocking(*ours, true) || fail_errno(err, "configure", "pipe");
 }
 
-static int
-spawn_with_fds(pid_t *pid, const char *path, const CommandSpec *spec, int in, int out, int errors)
-{
-    static const char *const default_env[] = {
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
-    g_autofree int *keep = g_memdup2(spec->keep_fds, spec->n_keep_fds * sizeof(int));
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none, all;
-    int failed;
-
-    if (keep)
-        qsort(keep, spec->n_keep_fds, sizeof(int), compare_ints);
-    posix_spawn_file_actions_init(&actions);
-    if (in < 0)
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    else
-        posix_spawn_file_actions_adddup2(&actions, in, 0);
-    posix_spawn_file_actions_adddup2(&actions, out, 1);
-    posix_spawn_file_actions_adddup2(&actions, errors, 2);
-    posix_spawn_file_actions_addchdir_np(&actions, spec->cwd ? spec->cwd : "/");
-    add_kept_fds(&actions, keep, spec->n_keep_fds);
-
-    posix_spawnattr_init(&attr);
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-
-    failed = posix_spawn(pid, path, &actions, &attr, (char *const *)spec->argv,
-                         (char *const *)(spec->env ? spec->env : default_env));
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attr);
-    return failed;
-}
-
+/* The program dies with the daemon: whoever takes up the work must not find it still at it. */
 static CommandRun *
 command_spawn(const CommandSpec *spec, GError **err)
 {
+    static const char *const default_env[] = {
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
     g_autoptr(CommandRun) run = g_new0(CommandRun, 1);
+    g_autoptr(Stub) stub = NULL;
     auto_fd int in = -1;
     auto_fd int out = -1;
     auto_fd int errors = -1;
     g_autofree char *path = command_find(spec->argv[0]);
-    pid_t pid;
 
     for (int i = 0; i < N_WATCHED; i++)
         run->fd[i] = -1;
@@ -155,11 +100,21 @@ command_spawn(const CommandSpec *spec, GError **err)
     }
     if (!make_pipe(&run->fd[OUT], &out, true, err) || !make_pipe(&run->fd[ERR], &errors, true, err))
         return NULL;
-    errno = spawn_with_fds(&pid, path, spec, in, out, errors);
-    if (errno)
-        return fail_null_errno(err, "run", path);
-    run->fd[EXIT] = process_open_pid(pid, err);
-    return run->fd[EXIT] < 0 ? NULL : g_steal_pointer(&run);
+    stub = stub_spawn(&(StubSpec){.path = path,
+                                  .argv = spec->argv,
+                                  .env = spec->env ? spec->env : default_env,
+                                  .keep_fds = spec->keep_fds,
+                                  .n_keep_fds = spec->n_keep_fds,
+                                  .log_fd = errors,
+                                  .out_fd = out,
+                                  .in_fd = MAX(in, 0),
+                                  .cwd = spec->cwd,
+                                  .dies_with_caller = true},
+                      err);
+    if (!stub || !stub_release(stub, err))
+        return NULL;
+    run->fd[EXIT] = stub_steal_pidfd(stub);
+    return g_steal_pointer(&run);
 }
 
 static void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Run another program: an array of words, an explicit list of descriptors, bounded output, a deadline. Never a shell.
+/* Run another program: an array of words, an explicit list of descriptors, bounded output, a deadline. Never a shell. It
+ * does not outlive the daemon.
  *
  * command_run blocks and is for workers. Emulators are not started with this but with stub.h, which lets the daemon write
  * down who runs before it runs. */

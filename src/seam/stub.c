@@ -76,10 +76,10 @@ static int
 prepare_child(const ChildPlan *plan)
 {
     const StubSpec *spec = plan->spec;
-    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int in_fd = spec->in_fd ? spec->in_fd : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int out_fd = spec->out_fd ? spec->out_fd : spec->log_fd;
 
-    if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(spec->log_fd, 1) < 0 ||
-        dup2(spec->log_fd, 2) < 0)
+    if (in_fd < 0 || dup2(in_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(spec->log_fd, 2) < 0)
         return errno;
     for (gsize i = 0; i < spec->n_keep_fds; i++)
         if (fcntl(spec->keep_fds[i], F_SETFD, 0) < 0)
@@ -128,6 +128,7 @@ stub_free(Stub *stub)
     fd_close(&stub->go_fd);
     fd_close(&stub->status_fd);
     fd_close(&stub->pidfd);
+    g_free(stub->path);
     g_free(stub);
 }
 
@@ -150,16 +151,15 @@ Stub *
 stub_spawn(const StubSpec *spec, GError **err)
 {
     g_autoptr(Stub) stub = g_new0(Stub, 1);
-    g_autofree int *keep = g_new(int, spec->n_keep_fds + 3);
+    g_autofree int *keep = g_new(int, spec->n_keep_fds + 5);
     auto_fd int child_go = -1;
     auto_fd int child_status = -1;
     int go[2], status[2];
-    ChildPlan plan = {.spec = spec,
-                      .cwd = spec->cwd ? spec->cwd : "/",
-                      .keep = keep,
-                      .n_keep = spec->n_keep_fds + 3};
+    ChildPlan plan = {
+        .spec = spec, .cwd = spec->cwd ? spec->cwd : "/", .keep = keep, .n_keep = spec->n_keep_fds};
     pid_t pid;
 
+    stub->path = g_strdup(spec->path);
     stub->pidfd = stub->go_fd = stub->status_fd = -1;
     if (pipe2(go, O_CLOEXEC) < 0)
         return fail_null_errno(err, "create", "pipe");
@@ -172,9 +172,13 @@ stub_spawn(const StubSpec *spec, GError **err)
 
     if (spec->n_keep_fds)
         memcpy(keep, spec->keep_fds, spec->n_keep_fds * sizeof(int));
-    keep[spec->n_keep_fds] = plan.go_fd;
-    keep[spec->n_keep_fds + 1] = plan.status_fd;
-    keep[spec->n_keep_fds + 2] = spec->log_fd;
+    keep[plan.n_keep++] = plan.go_fd;
+    keep[plan.n_keep++] = plan.status_fd;
+    keep[plan.n_keep++] = spec->log_fd;
+    if (spec->out_fd)
+        keep[plan.n_keep++] = spec->out_fd;
+    if (spec->in_fd)
+        keep[plan.n_keep++] = spec->in_fd;
     qsort(keep, plan.n_keep, sizeof(int), compare_ints);
 
     pid = fork_quietly();
@@ -197,14 +201,14 @@ stub_release(Stub *stub, GError **err)
 
     /* A child that failed before it waited has closed the pipe and left its reason behind. */
     if (!fd_write_all(stub->go_fd, "g", 1) && errno != EPIPE)
-        return fail_errno(err, "release", "emulator process");
+        return fail_errno(err, "release", stub->path);
     fd_close(&stub->go_fd);
     if (!fd_read_all(stub->status_fd, &failed, sizeof(failed)))
         return true; /* end of file: exec closed the other end */
     process_wait(stub->pidfd, -1);
     process_reap(stub->pidfd, &status);
     errno = failed;
-    return fail_errno(err, "execute", "emulator");
+    return fail_errno(err, "execute", stub->path);
 }
 
 int

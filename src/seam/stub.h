@@ -17,7 +17,9 @@ typedef struct {
     const char *const *env;
     const int *keep_fds; /* stay open under the same numbers; all others above 2 are closed */
     gsize n_keep_fds;
-    int log_fd;     /* becomes stdout and stderr; the caller opened it for appending */
+    int log_fd; /* becomes stderr, and stdout without out_fd; the caller opened it for appending */
+    int out_fd; /* becomes stdout; 0: none */
+    int in_fd;  /* becomes stdin; 0: /dev/null */
     bool set_owner; /* drop to uid, gid and no other groups */
     uid_t uid;
     gid_t gid;
@@ -27,6 +29,7 @@ typedef struct {
 } StubSpec;
 
 typedef struct {
+    char *path;
     ProcessId id;
     int pidfd;
     int go_fd;     /* closing it ends a child that was not released */

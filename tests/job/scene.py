@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -112,6 +113,9 @@ class Scene:
         """No daemon, no guest, no file."""
         self.lab.kill9()
         self.lab.kill_emulators()
+        for pid in self.helpers():
+            os.kill(pid, signal.SIGKILL)
+        (self.lab.dir / 'libvirtd.log').unlink(missing_ok=True)
         for name in (*lab_module.BOUND, 'images', 'faults'):
             shutil.rmtree(self.lab.dir / name, ignore_errors=True)
             (self.lab.dir / name).mkdir()
@@ -217,6 +221,18 @@ class Scene:
 
     # ---- looking ----
 
+    def helpers(self) -> list[int]:
+        """qemu-img and qemu-storage-daemon processes on this lab's files."""
+        found = []
+        for entry in Path('/proc').iterdir():
+            try:
+                words = (entry / 'cmdline').read_bytes() if entry.name.isdigit() else b''
+            except OSError:
+                continue
+            if str(self.lab.dir).encode() in words and re.match(rb'[^\0]*qemu-(img|storage-daemon)\0', words):
+                found.append(int(entry.name))
+        return found
+
     def digest(self, path: str) -> str:
         return ','.join(f'{byte:02x}' for byte in first_bytes(path))
 
@@ -247,6 +263,7 @@ class Scene:
             'files': tuple(sorted(os.listdir(self.lab.images))),
             'lib': self.lib_files(),
             'emulators': len(self.lab.emulator_list()),
+            'helpers': len(self.helpers()),
             'boot': boot,
             'saved': bool(dom.hasManagedSaveImage()),
         }

@@ -173,6 +173,7 @@ class Trial:
         if scene.journals():
             self.wake_job()
         scene.settle()
+        lab_module.wait_for(lambda: not scene.helpers(), 5, 'the end of all helpers')
         found = scene.look()
         if self.is_like(found, self.after):
             return None

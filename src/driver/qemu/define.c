@@ -206,96 +206,6 @@ qemu_domain_define_xml_flags(Call *call, const RemoteDomainDefineXmlFlagsArgs *a
     return define(call, args->xml, args->flags, &ret->dom, err);
 }
 
-/* ---- undefine ---- */
-
-static bool
-settle_managed_save(Guest *guest, guint flags, GError **err)
-{
-    g_autofree char *name = g_strconcat(guest->name, ".save", NULL);
-    g_autofree char *path = g_build_filename(guest->qemu->save_dir, name, NULL);
-
-    if (!file_exists(path))
-        return true;
-    if (!(flags & VIR_DOMAIN_UNDEFINE_MANAGED_SAVE))
-        return fail(err, VIR_ERR_OPERATION_INVALID,
-                    "Refusing to undefine while domain managed save image exists");
-    guest->has_managed_save = false;
-    return file_remove(path, err);
-}
-
-static bool
-settle_nvram(Guest *guest, guint flags, GError **err)
-{
-    const OsNvram *nvram = guest_config(guest)->os.nvram;
-    const char *path = nvram ? (nvram->text ? nvram->text : nvram->source.file) : NULL;
-
-    if (!path || !file_exists(path) || flags & VIR_DOMAIN_UNDEFINE_KEEP_NVRAM)
-        return true;
-    if (!(flags & VIR_DOMAIN_UNDEFINE_NVRAM))
-        return fail(err, VIR_ERR_OPERATION_INVALID, "cannot undefine domain with nvram");
-    return file_remove(path, err);
-}
-
-static bool
-settle_snapshots(Guest *guest, guint flags, GError **err)
-{
-    guint count = snapshots_count(guest);
-
-    /* While it runs it lives on as a transient guest, with its snapshots. */
-    if (count == 0 || guest_is_running(guest))
-        return true;
-    if (!(flags & VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA))
-        return fail(err, VIR_ERR_OPERATION_INVALID,
-                    "cannot delete inactive domain with %u snapshots", count);
-    return snapshots_forget_all(guest, err);
-}
-
-static bool
-undefine(Call *call, const RemoteNonnullDomain *dom, guint flags, GError **err)
-{
-    enum {
-        KNOWN = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-                VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM |
-                VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM |
-                VIR_DOMAIN_UNDEFINE_KEEP_TPM,
-    };
-    g_autoptr(Guest) guest = guest_of_call(call, dom, err);
-
-    if (!guest || !qemu_check_flags(call, flags, KNOWN, err))
-        return false;
-    if ((flags & VIR_DOMAIN_UNDEFINE_NVRAM && flags & VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) ||
-        (flags & VIR_DOMAIN_UNDEFINE_TPM && flags & VIR_DOMAIN_UNDEFINE_KEEP_TPM))
-        return fail(err, VIR_ERR_OPERATION_INVALID,
-                    "cannot both keep and delete NVRAM or TPM state");
-    if (!guest->is_persistent)
-        return fail(err, VIR_ERR_OPERATION_INVALID, "cannot undefine transient domain");
-    if (!guest_require_idle(guest, err))
-        return false;
-    if (!settle_snapshots(guest, flags, err) || !settle_managed_save(guest, flags, err) ||
-        !settle_nvram(guest, flags, err) || !store_remove(guest->qemu->configs, guest->name, err))
-        return false;
-    guest->is_persistent = guest->is_autostart = guest->is_updated = false;
-    guest_set_config(guest, NULL);
-    log_info(LOG_QEMU, "%s: undefined", guest->name);
-    guest_emit_lifecycle(guest, VIR_DOMAIN_EVENT_UNDEFINED, VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
-    if (guest_is_running(guest))
-        return guest_publish(guest, err);
-    guest_withdraw(guest);
-    return true;
-}
-
-static bool
-qemu_domain_undefine(Call *call, const RemoteDomainUndefineArgs *args, GError **err)
-{
-    return undefine(call, &args->dom, 0, err);
-}
-
-static bool
-qemu_domain_undefine_flags(Call *call, const RemoteDomainUndefineFlagsArgs *args, GError **err)
-{
-    return undefine(call, &args->dom, args->flags, err);
-}
-
 /* ---- rename, autostart ---- */
 
 static bool
@@ -394,8 +304,6 @@ qemu_define_slots(DriverSlots *slots)
 {
     slots->domain_define_xml = qemu_domain_define_xml;
     slots->domain_define_xml_flags = qemu_domain_define_xml_flags;
-    slots->domain_undefine = qemu_domain_undefine;
-    slots->domain_undefine_flags = qemu_domain_undefine_flags;
     slots->domain_rename = qemu_domain_rename;
     slots->domain_set_autostart = qemu_domain_set_autostart;
 }

@@ -104,6 +104,13 @@ mark_ports(QemuDriver *qemu, const Domain *live)
     }
 }
 
+/* A start that no daemon finished: it is ended before anybody sees it. */
+static bool
+is_starting_up(const Guest *guest)
+{
+    return guest->state == VIR_DOMAIN_PAUSED && guest->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+}
+
 static bool
 load_status(const char *path, const char *stem, const char *xml, gsize len, bool autostart,
             void *opaque, GError **err)
@@ -143,6 +150,7 @@ load_status(const char *path, const char *stem, const char *xml, gsize len, bool
     mark_ports(qemu, &status->domain);
     guest_install_emulator(guest, g_steal_pointer(&emulator), domain_copy(&status->domain));
     guest->is_fake_reboot = status->fakereboot;
+    guest->is_settling |= is_starting_up(guest);
     return guest_publish(guest, err);
 }
 
@@ -287,8 +295,7 @@ run_takeover(void *data)
     g_autoptr(Guest) guest = data;
     g_autoptr(GError) err = NULL;
 
-    if (guest_is_running(guest) && guest->state == VIR_DOMAIN_PAUSED &&
-        guest->reason == VIR_DOMAIN_PAUSED_STARTING_UP) {
+    if (guest_is_running(guest) && is_starting_up(guest)) {
         log_warning(LOG_QEMU, "%s: its start was never finished", guest->name);
         guest_kill(guest, VIR_DOMAIN_SHUTOFF_FAILED);
     }

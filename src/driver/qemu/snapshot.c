@@ -18,8 +18,8 @@
 #include "driver/qemu/snapshot_store.h"
 
 static const JobKind *const job_kinds[] = {
-    &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, &save_kind, &restore_kind,
-    &clone_kind,           NULL};
+    &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, &save_kind,
+    &restore_kind,         &clone_kind,  &undefine_kind,        NULL};
 
 void
 qemu_snapshot_slots(DriverSlots *slots)
@@ -31,6 +31,7 @@ qemu_snapshot_slots(DriverSlots *slots)
     undo_slots(slots);
     clone_slots(slots);
     save_slots(slots);
+    undefine_slots(slots);
     job_call_slots(slots);
 }
 

@@ -41,6 +41,7 @@ void snapshot_create_slots(DriverSlots *slots);
 void snapshot_delete_slots(DriverSlots *slots);
 void revert_slots(DriverSlots *slots);
 void save_slots(DriverSlots *slots);
+void undefine_slots(DriverSlots *slots);
 void job_call_slots(DriverSlots *slots);
 
 extern const JobKind snapshot_create_kind;
@@ -49,6 +50,7 @@ extern const JobKind snapshot_delete_kind;
 extern const JobKind save_kind;
 extern const JobKind restore_kind;
 extern const JobKind clone_kind;
+extern const JobKind undefine_kind;
 
 /* Make @take_tree the guest's (not published yet). */
 void guest_set_snapshots(Guest *guest, SnapshotTree *take_tree);

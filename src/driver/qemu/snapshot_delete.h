@@ -43,7 +43,8 @@ typedef struct {
     bool drops_kept;     /* what a revert left goes (kept.h); @names is empty then */
     /* Deletions that follow this one, by name; they are jobs of their own. */
     GPtrArray *next;
-    guint at; /* merge that runs */
+    guint at;       /* merge that runs */
+    bool has_begun; /* merging, in this process */
 } DeletePlan;
 
 void image_merge_free(ImageMerge *merge);
@@ -51,6 +52,8 @@ DeletePlan *delete_plan_new(void);
 void delete_plan_free(DeletePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DeletePlan, delete_plan_free)
 
+/* End the storage daemon that a daemon before us left with a merge, wherever that was. */
+bool snapshot_merge_end_daemon(Job *job, GError **err);
 /* Run the merge, or go on with it. When it is done the machines and snapshots name the image that
  * is left. */
 StepResult snapshot_merge_run(Job *job, ImageMerge *merge, guint number, GError **err);

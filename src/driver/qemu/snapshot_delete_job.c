@@ -231,6 +231,9 @@ merge_images(Job *job, GError **err)
 {
     DeletePlan *plan = job_plan(job);
 
+    if (!plan->has_begun && !snapshot_merge_end_daemon(job, err))
+        return STEP_FAILED;
+    plan->has_begun = true;
     for (; plan->at < plan->merges->len; plan->at++) {
         StepResult result = snapshot_merge_run(job, plan->merges->pdata[plan->at], plan->at, err);
 

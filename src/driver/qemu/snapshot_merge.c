@@ -432,24 +432,6 @@ on_daemon_event(const char *event, void *job)
 }
 
 static bool
-kill_noted_daemon(Job *job, GError **err)
-{
-    const Record *note = job_find_note(job, "daemon");
-    ProcessId process;
-    auto_fd int pidfd = -1;
-
-    if (!note || !process_id_parse(record_get(note, "daemon"), &process))
-        return true;
-    pidfd = process_open(&process, NULL);
-    if (pidfd < 0)
-        return true;
-    if (!process_signal(pidfd, SIGKILL, err))
-        return false;
-    return process_wait(pidfd, 10000) ||
-           fail(err, VIR_ERR_OPERATION_TIMEOUT, "storage daemon %d does not end", (int)process.pid);
-}
-
-static bool
 spawn_daemon(Job *job, ImageMerge *merge, GError **err)
 {
     g_autoptr(ImageChain) chain = image_chain_read(merge->upper, merge->upper_format, NULL, err);
@@ -472,8 +454,6 @@ begin_offline(Job *job, ImageMerge *merge, guint number, GError **err)
 {
     BlockJobSpec spec = {.kind = merge->kind, .device = "f0"};
 
-    if (!kill_noted_daemon(job, err))
-        return STEP_FAILED;
     if (was_exchanged(job, merge, number) ||
         (merge->kind == BLOCK_PULL &&
          !is_backed_by(merge->upper, merge->upper_format, merge->lower)))
@@ -507,6 +487,16 @@ run_offline(Job *job, ImageMerge *merge, guint number, GError **err)
     g_clear_pointer(&merge->daemon, storage_daemon_free);
     g_clear_pointer(&merge->job_id, g_free);
     return result == STEP_DONE ? finish(job, merge, number, err) : STEP_ABANDON;
+}
+
+bool
+snapshot_merge_end_daemon(Job *job, GError **err)
+{
+    const Record *note = job_find_note(job, "daemon");
+    ProcessId process;
+    bool is_known = note && process_id_parse(record_get(note, "daemon"), &process);
+
+    return storage_daemon_end(job_context(job), is_known ? &process : NULL, err);
 }
 
 StepResult

@@ -93,6 +93,30 @@ check_chain(const ImageChain *chain, GError **err)
     return true;
 }
 
+static char *
+socket_path(const Guest *guest)
+{
+    char uuid[UUID_TEXT];
+
+    uuid_format(guest->uuid, uuid);
+    return g_strdup_printf("%s/merge-%s.sock", guest->qemu->state_dir, uuid);
+}
+
+bool
+storage_daemon_end(Guest *guest, const ProcessId *process, GError **err)
+{
+    auto_fd int pidfd = process ? process_open(process, NULL) : -1;
+    g_autofree char *path = socket_path(guest);
+
+    if (pidfd >= 0 && !process_signal(pidfd, SIGKILL, err))
+        return false;
+    if (pidfd >= 0 && !process_wait(pidfd, QUIT_TIMEOUT_MS))
+        return fail(err, VIR_ERR_OPERATION_TIMEOUT, "storage daemon %d does not end",
+                    (int)process->pid);
+    unlink(path);
+    return true;
+}
+
 StorageDaemon *
 storage_daemon_spawn(Guest *guest, const ImageChain *chain,
                      void (*on_event)(const char *event, void *data), void *data, GError **err)
@@ -103,7 +127,6 @@ storage_daemon_spawn(Guest *guest, const ImageChain *chain,
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
     const char *const env[] = {
         "LC_ALL=C", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-    char uuid[UUID_TEXT];
     auto_fd int log_fd = -1;
 
     daemon->pidfd = daemon->listen_fd = -1;
@@ -114,8 +137,7 @@ storage_daemon_spawn(Guest *guest, const ImageChain *chain,
         return fail_null(err, VIR_ERR_OPERATION_FAILED, "program '%s' is not installed", PROGRAM);
     if (!check_chain(chain, err))
         return NULL;
-    uuid_format(guest->uuid, uuid);
-    daemon->socket = g_strdup_printf("%s/merge-%s.sock", guest->qemu->state_dir, uuid);
+    daemon->socket = socket_path(guest);
     daemon->listen_fd = unix_listen(daemon->socket, 0600, 1, err);
     log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (daemon->listen_fd < 0)

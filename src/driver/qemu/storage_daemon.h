@@ -14,6 +14,9 @@
 
 typedef struct StorageDaemon StorageDaemon;
 
+/* End what a daemon before us may have left for @guest: the process, if it was written down, and its
+ * socket. */
+bool storage_daemon_end(Guest *guest, const ProcessId *process, GError **err);
 /* A stub that waits: its identity is known, nothing runs. @on_event is called on the guest's
  * strand, with NULL when the daemon has gone. */
 StorageDaemon *storage_daemon_spawn(Guest *guest, const ImageChain *chain,
