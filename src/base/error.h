@@ -22,11 +22,18 @@ typedef struct {
 #define MANIFOLD_ERROR (manifold_error_quark())
 GQuark manifold_error_quark(void);
 
+/* Always false, for the eyes of the compiler too: what a failed function leaves unset is not used. */
+static inline bool
+error_false(bool is_false G_GNUC_UNUSED)
+{
+    return false;
+}
+
 /* Set @err; always false, so that `return fail(...)` reads well. @fmt is the detail that the code's own text is put around. */
-#define fail(err, code, ...) error_set(err, ERROR_DOMAIN, code, __VA_ARGS__)
+#define fail(err, code, ...) error_false(error_set(err, ERROR_DOMAIN, code, __VA_ARGS__))
 #define fail_null(err, code, ...) (error_set(err, ERROR_DOMAIN, code, __VA_ARGS__), NULL)
 /* A system call failed: "cannot @action '@path': strerror(errno)". */
-#define fail_errno(err, action, path) error_set_errno(err, ERROR_DOMAIN, action, path)
+#define fail_errno(err, action, path) error_false(error_set_errno(err, ERROR_DOMAIN, action, path))
 #define fail_null_errno(err, action, path) (error_set_errno(err, ERROR_DOMAIN, action, path), NULL)
 
 bool error_set(GError **err, int domain, int code, const char *fmt, ...) G_GNUC_PRINTF(4, 5);

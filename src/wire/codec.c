@@ -229,7 +229,7 @@ codec_encode(const CodecType *type, const void *value, GByteArray *out, GError *
 
 static bool decode_struct(Reader *reader, const CodecType *type, void *value, GError **err);
 
-static bool
+static inline bool
 too_short(const Reader *reader, GError **err)
 {
     return fail(err, VIR_ERR_RPC, "%s: message ends in the middle of %s", reader->type->name,
