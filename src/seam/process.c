@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,4 +206,14 @@ process_read_usage(pid_t pid, pid_t thread, guint64 *user_ns, guint64 *system_ns
     if (last_cpu && !text_to_int(fields[36], 10, last_cpu))
         *last_cpu = -1;
     return true;
+}
+
+void
+process_lower_priority(void)
+{
+    enum { WHO_PROCESS = 1, CLASS_IDLE = 3, CLASS_SHIFT = 13, LOWEST_NICE = 19 };
+
+    /* On Linux both are of the thread. */
+    setpriority(PRIO_PROCESS, (id_t)gettid(), LOWEST_NICE);
+    syscall(SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE << CLASS_SHIFT);
 }

@@ -44,3 +44,5 @@ bool process_read_usage(pid_t pid, pid_t thread, guint64 *user_ns, guint64 *syst
                         guint64 *rss_kib, int *last_cpu);
 /* The kernel's boot id; the same buffer every time. */
 const char *process_boot_id(void);
+/* The calling thread has processor and disk from now on only when nobody else wants them. */
+void process_lower_priority(void);

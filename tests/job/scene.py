@@ -236,10 +236,14 @@ class Scene:
     def digest(self, path: str) -> str:
         return ','.join(f'{byte:02x}' for byte in first_bytes(path))
 
+    def image_files(self) -> tuple[str, ...]:
+        """Without memory prepared for mapping: it is derived, and comes and goes by itself."""
+        return tuple(sorted(n for n in os.listdir(self.lab.images) if not n.endswith('.map')))
+
     def look(self) -> dict:
         """Everything that a user could see, as one value that can be compared."""
         if not [d for d in self.conn.listAllDomains() if d.name() == 'g']:
-            return {'domain': None, 'files': tuple(sorted(os.listdir(self.lab.images))),
+            return {'domain': None, 'files': self.image_files(),
                     'lib': self.lib_files(), 'emulators': len(self.lab.emulator_list())}
         dom = self.dom
         snapshots = {}
@@ -260,7 +264,7 @@ class Scene:
             'title': ET.fromstring(dom.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).findtext('title'),
             'live': tuple(tops),
             'contents': tuple(self.digest(p) for p in tops),
-            'files': tuple(sorted(os.listdir(self.lab.images))),
+            'files': self.image_files(),
             'lib': self.lib_files(),
             'emulators': len(self.lab.emulator_list()),
             'helpers': len(self.helpers()),

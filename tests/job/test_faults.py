@@ -133,7 +133,7 @@ class Scene:
             'config': tuple(self.tops()),
             'live': tuple(tops),
             'contents': tuple(self.digest(p) for p in tops),
-            'files': tuple(sorted(os.listdir(self.lab.images))),
+            'files': tuple(sorted(n for n in os.listdir(self.lab.images) if not n.endswith('.map'))),
             'journals': tuple(os.listdir(self.lab.dir / 'lib/qemu/journal')),
             'emulators': len(self.lab.emulator_list()),
             'kept': tuple(sorted(os.listdir(kept))) if (kept := self.lab.dir / 'lib/qemu/kept').exists() else (),

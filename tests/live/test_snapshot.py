@@ -92,7 +92,8 @@ class Guest:
         return Console(ET.fromstring(self.dom.XMLDesc()).find('devices/serial/source').get('path'))
 
     def files(self) -> set[str]:
-        return set(os.listdir(self.lab.images))
+        """Without what is derived and comes and goes by itself."""
+        return {name for name in os.listdir(self.lab.images) if not name.endswith('.map')}
 
     def tree(self) -> dict[str, str | None]:
         return {s.getName(): ET.fromstring(s.getXMLDesc()).findtext('parent/name') for s in self.dom.listAllSnapshots()}

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "driver/qemu/guest.h"
+#include "driver/qemu/memory_cache.h"
 #include "driver/qemu/probe.h"
 
 typedef struct {
@@ -16,10 +17,11 @@ typedef struct {
     const Domain *dom;
     const char *lib_dir, *monitor_path, *channel_dir;
     bool is_dry; /* for reading only: paths instead of descriptors, nothing is made or opened */
-    bool is_incoming; /* -incoming defer */
-    bool is_staged;   /* no VNC port; sockets are bound beside their final names */
-    int monitor_fd;   /* listening; -1 when dry */
-    guint boot_index; /* counts the places of <boot dev=> */
+    const MemoryCache *memory; /* the machine's RAM, to be mapped; NULL: new memory */
+    bool is_incoming;          /* -incoming defer */
+    bool is_staged;            /* no VNC port; sockets are bound beside their final names */
+    int monitor_fd;            /* listening; -1 when dry */
+    guint boot_index;          /* counts the places of <boot dev=> */
 
     GPtrArray *argv;         /* of char *, ends with NULL when finished */
     GPtrArray *env;          /* NAME=value */
@@ -75,6 +77,8 @@ guint line_boot_index(CommandLine *line, BootDevice device);
 bool command_add_machine(CommandLine *line, GError **err); /* command_machine.c */
 bool command_add_cpu(CommandLine *line, GError **err);
 bool command_add_memory(CommandLine *line, GError **err);
+/* The ids of the objects that a machine has its RAM in; empty: they are not known. Of char *. */
+GPtrArray *command_memory_names(const EmulatorInfo *info, const Domain *dom);
 bool command_add_numa(CommandLine *line, GError **err);
 bool command_add_clock(CommandLine *line, GError **err); /* command_boot.c */
 bool command_add_power(CommandLine *line, GError **err);

@@ -21,6 +21,12 @@ needs_memory_object(const CommandLine *line)
     return machine && machine->default_ram && line->dom->cpu.numa.n_cells == 0;
 }
 
+static char *
+cell_memory_id(const NumaCell *cell, guint index)
+{
+    return g_strdup_printf("ram-node%u", cell->has_id ? cell->id : index);
+}
+
 bool
 command_add_machine(CommandLine *line, GError **err)
 {
@@ -252,6 +258,37 @@ command_add_cpu(CommandLine *line, GError **err)
     return true;
 }
 
+GPtrArray *
+command_memory_names(const EmulatorInfo *info, const Domain *dom)
+{
+    const MachineType *machine = emulator_info_machine(info, dom->os.machine);
+    const CpuNuma *numa = &dom->cpu.numa;
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+    for (gsize i = 0; i < numa->n_cells; i++)
+        g_ptr_array_add(names, cell_memory_id(numa->cells[i], (guint)i));
+    if (numa->n_cells == 0 && machine && machine->default_ram)
+        g_ptr_array_add(names, g_strdup(machine->default_ram));
+    return names;
+}
+
+/* The RAM of a snapshot: its pages come when they are touched, and the file is never written. */
+static bool
+map_memory_object(CommandLine *line, const char *id, guint64 size_bytes, GError **err)
+{
+    const MemoryBlock *block = memory_cache_find(line->memory, id);
+
+    if (!block || block->size != size_bytes)
+        return fail(err, VIR_ERR_INTERNAL_ERROR, "'%s.map' does not fit the memory '%s'",
+                    line->memory->image_path, id);
+    line_add_json(line, "-object",
+                  json_pack("{s:s s:s s:s s:b s:b s:I}", "qom-type", "memory-backend-file", "id",
+                            id, "mem-path", block->path, "share", 0,
+                            "x-use-canonical-path-for-ramblock-id", 0, "size",
+                            (json_int_t)size_bytes));
+    return true;
+}
+
 /* A memory backend; anonymous memory unless the configuration asks for more. */
 static bool
 add_memory_object(CommandLine *line, const char *id, guint64 size_kib, NumaMemAccess cell_access,
@@ -263,6 +300,8 @@ add_memory_object(CommandLine *line, const char *id, guint64 size_kib, NumaMemAc
         (cell_access == NUMA_MEM_ACCESS_UNSET && backing->access_mode == MEMORY_ACCESS_SHARED);
     g_autoptr(Json) object = json_object();
 
+    if (line->memory)
+        return map_memory_object(line, id, size_kib * 1024, err);
     if (backing->hugepages)
         return line_refuse(err, "memoryBacking element <hugepages>");
     if (backing->source_type == MEMORY_BACKING_SOURCE_FILE)
@@ -353,7 +392,7 @@ command_add_numa(CommandLine *line, GError **err)
     for (gsize i = 0; i < numa->n_cells; i++) {
         const NumaCell *cell = numa->cells[i];
         guint number = cell->has_id ? cell->id : (guint)i;
-        g_autofree char *id = g_strdup_printf("ram-node%u", number);
+        g_autofree char *id = cell_memory_id(cell, (guint)i);
 
         if (cell->n_caches)
             return line_refuse(err, "NUMA element <cache>");

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "driver/qemu/memory_cache.h"
 #include "driver/qemu/snapshot.h"
 
 static void
@@ -137,5 +138,6 @@ doomed_image_remove(const Guest *guest, const DoomedImage *image, const ImageGra
         return;
     }
     image_records_remove(records, image->path);
+    memory_cache_drop(guest->qemu, image->path);
     log_debug(LOG_QEMU, "%s: '%s' is removed", guest->name, image->path);
 }

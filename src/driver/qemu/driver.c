@@ -17,6 +17,7 @@
 #include "driver/qemu/settings.h"
 #include "driver/qemu/guest.h"
 #include "driver/qemu/kept.h"
+#include "driver/qemu/memory_cache.h"
 #include "driver/qemu/ports.h"
 #include "driver/qemu/reconnect.h"
 #include "job/fault.h"
@@ -101,6 +102,7 @@ qemu_free(QemuDriver *qemu)
 {
     if (!qemu)
         return;
+    memory_caches_free(qemu->memory_caches);
     registry_free(qemu->guests);
     capabilities_free(qemu->capabilities);
     qemu_config_free(qemu->config);
@@ -171,6 +173,7 @@ qemu_start(Driver *driver, const DriverHost *host, GError **err)
     qemu->websocket_ports = port_pool_new("VNC websocket", qemu->config->websocket_port_min,
                                           qemu->config->websocket_port_max);
     qemu->capabilities = capabilities_new(qemu);
+    qemu->memory_caches = memory_caches_new(qemu);
     driver->state = qemu;
     if (!qemu_load(qemu, err)) {
         driver->state = NULL;

@@ -267,7 +267,8 @@ fork_stub(Guest *guest, const CommandLine *line, int log_fd, GError **err)
 }
 
 Emulator *
-emulator_spawn(Guest *guest, const Domain *machine, EmulatorFlags flags, GError **err)
+emulator_spawn(Guest *guest, const Domain *machine, const MemoryCache *memory, EmulatorFlags flags,
+               GError **err)
 {
     g_autoptr(Emulator) emulator = emulator_new(guest, machine->id);
     g_autoptr(EmulatorInfo) info = capabilities_emulator(guest->qemu, machine->emulator, err);
@@ -280,6 +281,7 @@ emulator_spawn(Guest *guest, const Domain *machine, EmulatorFlags flags, GError 
     emulator->flags = flags;
     emulator->version_text = g_strdup(info->version_text);
     launch->line = command_line_new(guest->qemu, info, machine);
+    launch->line->memory = memory;
     launch->line->is_incoming = flags & EMULATOR_INCOMING;
     launch->line->is_staged = flags & EMULATOR_STAGED;
     ok =

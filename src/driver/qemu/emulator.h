@@ -14,6 +14,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "driver/qemu/memory_cache.h"
 #include "driver/qemu/qemu.h"
 #include "model/domain.h"
 #include "seam/process.h"
@@ -71,8 +72,10 @@ Emulator *emulator_ref(Emulator *emulator);
 void emulator_unref(Emulator *emulator);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Emulator, emulator_unref)
 
-/* Make folders, sockets, key, log line and command line for @machine (guest_make_live), and fork the stub. */
-Emulator *emulator_spawn(Guest *guest, const Domain *machine, EmulatorFlags flags, GError **err);
+/* Make folders, sockets, key, log line and command line for @machine (guest_make_live), and fork the stub. @memory: RAM to
+ * be mapped; NULL: new memory. */
+Emulator *emulator_spawn(Guest *guest, const Domain *machine, const MemoryCache *memory,
+                         EmulatorFlags flags, GError **err);
 /* Let it run. On failure the process is gone, and the error quotes the end of its log. */
 bool emulator_run(Emulator *emulator, GError **err);
 /* Write into @live what only the emulator knows. */

@@ -14,6 +14,7 @@ typedef struct QemuDriver QemuDriver;
 typedef struct QemuConfig QemuConfig;
 typedef struct Capabilities Capabilities;
 typedef struct PortPool PortPool;
+typedef struct MemoryCaches MemoryCaches;
 typedef struct Guest Guest;
 typedef struct GuestView GuestView;
 typedef struct Emulator Emulator;
@@ -29,6 +30,7 @@ struct QemuDriver {
     QemuConfig *config;
     Capabilities *capabilities;
     PortPool *vnc_ports, *websocket_ports;
+    MemoryCaches *memory_caches;
 
     /* Folders, all ending in "qemu" or below it. */
     char *config_dir, *state_dir, *lib_dir, *cache_dir, *log_dir;

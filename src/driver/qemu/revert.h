@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "driver/qemu/doomed_image.h"
 #include "driver/qemu/emulator.h"
+#include "driver/qemu/memory_cache.h"
 #include "driver/qemu/memory_save.h"
 #include "driver/qemu/new_overlay.h"
 #include "driver/qemu/snapshot.h"
@@ -42,6 +43,8 @@ typedef struct {
     /* While it runs. */
     Emulator *emulator; /* the new one, until it is installed */
     Domain *live;
+    MemoryCache *cache; /* the new one has mapped this memory; NULL: it gets a stream */
+    bool needs_stream;  /* mapping has been tried */
     bool is_listening, is_loaded;
     GError *start_error; /* it could not be started after COMMIT */
 } RevertPlan;
@@ -83,5 +86,7 @@ char *revert_conflict(const Guest *guest, const Domain *machine, const GPtrArray
 /* revert_stage.c: the new emulator, from the stub to loaded memory. */
 StepResult revert_start_emulator(Job *job, EmulatorFlags flags, GError **err);
 bool revert_kill_emulator(Job *job, GError **err);
+/* The guest runs: what makes the next revert to this snapshot, or the next save, faster. */
+void revert_settle_memory(Job *job);
 /* Is the emulator that the guest has the one that this job started? */
 bool revert_is_installed(Job *job);

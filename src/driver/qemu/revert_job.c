@@ -28,6 +28,7 @@ revert_plan_free(RevertPlan *plan)
     g_clear_pointer(&plan->staying, g_ptr_array_unref);
     g_clear_pointer(&plan->emulator, emulator_unref);
     g_clear_pointer(&plan->live, domain_free);
+    g_clear_pointer(&plan->cache, memory_cache_free);
     g_clear_error(&plan->start_error);
     g_free(plan->name);
     g_free(plan->text);
@@ -427,7 +428,10 @@ remove_old(Job *job, GError **err)
                                    plan->name);
         return STEP_ABANDON;
     }
-    return drop_saved(guest, plan, err) ? STEP_DONE : STEP_FAILED;
+    if (!drop_saved(guest, plan, err))
+        return STEP_FAILED;
+    revert_settle_memory(job);
+    return STEP_DONE;
 }
 
 static const JobStep steps[] = {

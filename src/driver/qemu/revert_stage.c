@@ -3,6 +3,7 @@
  * paused on the new overlays, then the memory of the snapshot loaded into it. See revert.h. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -10,10 +11,13 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "driver/qemu/capabilities.h"
+#include "driver/qemu/command_line.h"
 #include "driver/qemu/migrate_file.h"
 #include "driver/qemu/ports.h"
 #include "driver/qemu/revert.h"
 #include "driver/qemu/save_image.h"
+#include "driver/qemu/settings.h"
 
 static void
 on_emulator_event(Emulator *emulator, const char *event, const Json *data, gpointer job)
@@ -42,14 +46,58 @@ make_machine(Guest *guest, const RevertPlan *plan, GError **err)
     return machine ? guest_make_live(guest, machine, qemu_next_id(guest->qemu), err) : NULL;
 }
 
+/* Its RAM can be mapped from the cache of its memory's image, if there is one, and nobody outside
+ * has to see its RAM or to rely on where it is. */
+static MemoryCache *
+find_cache(const Guest *guest, const RevertPlan *plan)
+{
+    const Domain *machine = plan->live;
+    const MemoryBacking *backing = &machine->memory_backing;
+    g_autoptr(EmulatorInfo) info = NULL;
+    g_autoptr(MemoryCache) cache = NULL;
+    g_autoptr(GPtrArray) names = NULL;
+
+    if (!plan->memory_path || plan->needs_stream || !guest->qemu->config->maps_memory ||
+        backing->hugepages || backing->locked ||
+        backing->allocation_mode == MEMORY_ALLOCATION_IMMEDIATE || machine->n_filesystems > 0)
+        return NULL;
+    info = capabilities_emulator(guest->qemu, machine->emulator, NULL);
+    cache = info ? memory_cache_open(plan->memory_path) : NULL;
+    if (!cache)
+        return NULL;
+    names = command_memory_names(info, machine);
+    for (guint i = 0; i < cache->blocks->len; i++) {
+        const MemoryBlock *block = cache->blocks->pdata[i];
+
+        if (!g_ptr_array_find_with_equal_func(names, block->name, g_str_equal, NULL))
+            return NULL;
+    }
+    return names->len == cache->blocks->len ? g_steal_pointer(&cache) : NULL;
+}
+
+static int
+open_stream(const RevertPlan *plan, GError **err)
+{
+    g_autoptr(SaveImage) image = NULL;
+    int fd = -1;
+
+    if (plan->cache) {
+        fd = open(plan->cache->state_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            fail_errno(err, "open", plan->cache->state_path);
+        return fd;
+    }
+    image = save_image_open(plan->memory_path, &fd, err);
+    return fd;
+}
+
 static bool
 begin_loading(Job *job, GError **err)
 {
     RevertPlan *plan = job_plan(job);
-    auto_fd int fd = -1;
-    g_autoptr(SaveImage) image = save_image_open(plan->memory_path, &fd, err);
+    auto_fd int fd = open_stream(plan, err);
 
-    if (!image || !job_fault(job, "load", err))
+    if (fd < 0 || !job_fault(job, "load", err))
         return false;
     emulator_add_listener(plan->emulator, on_emulator_event, job);
     plan->is_listening = true;
@@ -77,7 +125,8 @@ start(Job *job, EmulatorFlags flags, GError **err)
     plan->live = make_machine(guest, plan, err);
     if (!plan->live)
         return false;
-    plan->emulator = emulator_spawn(guest, plan->live, flags, err);
+    plan->cache = find_cache(guest, plan);
+    plan->emulator = emulator_spawn(guest, plan->live, plan->cache, flags, err);
     return plan->emulator && note_process(job, plan->emulator, err) &&
            emulator_run(plan->emulator, err) && job_fault(job, "started", err) &&
            emulator_learn(plan->emulator, plan->live, err);
@@ -103,21 +152,64 @@ look_loaded(Job *job, GError **err)
     return STEP_FAILED;
 }
 
+static StepResult
+start_loading(Job *job, EmulatorFlags flags, GError **err)
+{
+    const RevertPlan *plan = job_plan(job);
+
+    if (!start(job, flags, err))
+        return STEP_FAILED;
+    if (!plan->memory_path)
+        return STEP_DONE;
+    return begin_loading(job, err) ? STEP_WAIT : STEP_FAILED;
+}
+
+/* A cache is no more than a faster way: what goes wrong with it goes right with the image, or not at
+ * all. */
+static StepResult
+start_from_stream(Job *job, EmulatorFlags flags, GError *take_why, GError **err)
+{
+    Guest *guest = job_context(job);
+    RevertPlan *plan = job_plan(job);
+    g_autoptr(GError) why = take_why;
+
+    log_warning(LOG_QEMU, "%s: the mapped memory of %s does not start (%s): it is loaded anew",
+                guest->name, plan->name, why->message);
+    if (!revert_kill_emulator(job, err))
+        return STEP_FAILED;
+    g_clear_pointer(&plan->cache, memory_cache_free);
+    plan->needs_stream = true;
+    memory_cache_drop(guest->qemu, plan->memory_path);
+    return start_loading(job, flags, err);
+}
+
 StepResult
 revert_start_emulator(Job *job, EmulatorFlags flags, GError **err)
 {
     RevertPlan *plan = job_plan(job);
+    GError *why = NULL;
+    StepResult result;
 
-    if (!plan->emulator) {
-        if (!start(job, flags, err))
-            return STEP_FAILED;
-        if (!plan->memory_path)
-            return STEP_DONE;
-        return begin_loading(job, err) ? STEP_WAIT : STEP_FAILED;
-    }
-    if (!plan->memory_path || plan->is_loaded)
+    if (plan->emulator && (!plan->memory_path || plan->is_loaded))
         return STEP_DONE;
-    return look_loaded(job, err);
+    result = plan->emulator ? look_loaded(job, &why) : start_loading(job, flags, &why);
+    if (result == STEP_FAILED && plan->cache && why)
+        return start_from_stream(job, flags, why, err);
+    if (why)
+        g_propagate_error(err, why);
+    return result;
+}
+
+void
+revert_settle_memory(Job *job)
+{
+    const Guest *guest = job_context(job);
+    const RevertPlan *plan = job_plan(job);
+
+    if (plan->cache)
+        memory_cache_warm_later(guest->qemu, plan->cache);
+    else if (plan->memory_path && !plan->is_restore && file_exists(plan->memory_path))
+        memory_cache_build_later(guest->qemu, plan->memory_path);
 }
 
 /* ---- ending one that will not be needed ---- */

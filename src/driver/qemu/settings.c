@@ -104,6 +104,10 @@ take_setting(QemuConfig *config, OwnerWords *owner, const char *key, const char 
         if (!take_number(key, value, -1, 1, &number, err))
             return false;
         config->use_sandbox = number != 0;
+    } else if (!strcmp(key, "snapshot_memory_map")) {
+        if (!take_number(key, value, 0, 1, &number, err))
+            return false;
+        config->maps_memory = number != 0;
     } else {
         log_info(LOG_QEMU, "qemu.conf: %s has no effect here", key);
     }
@@ -188,6 +192,7 @@ qemu_config_load(const char *path, bool is_system, GError **err)
     config->websocket_port_min = 5700;
     config->websocket_port_max = 65535;
     config->use_sandbox = true;
+    config->maps_memory = true;
     config->max_stopped_ms = 500;
     if (file_exists(path)) {
         text = file_read(path, CONFIG_MAX_BYTES, NULL, err);

@@ -16,6 +16,7 @@ struct QemuConfig {
     int vnc_port_min, vnc_port_max;
     int websocket_port_min, websocket_port_max;
     bool use_sandbox;
+    bool maps_memory;     /* memory of snapshots is prepared for mapping (memory_cache.h) */
     guint max_stopped_ms; /* patience of destroy before SIGKILL */
 };
 typedef struct QemuConfig QemuConfig;

@@ -14,6 +14,7 @@
 #include "driver/qemu/disk_job.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/kept.h"
+#include "driver/qemu/memory_cache.h"
 #include "driver/qemu/revert.h"
 #include "driver/qemu/snapshot_store.h"
 
@@ -44,6 +45,18 @@ guest_set_snapshots(Guest *guest, SnapshotTree *take_tree)
     guest->snapshots = take_tree;
 }
 
+/* What a daemon that was killed was about to make. */
+static void
+finish_caches(Guest *guest)
+{
+    for (guint i = 0; i < snapshot_tree_size(guest->snapshots); i++) {
+        const char *path = snapshot_tree_at(guest->snapshots, i)->memory.file;
+
+        if (path && memory_cache_is_unfinished(path))
+            memory_cache_build_later(guest->qemu, path);
+    }
+}
+
 bool
 snapshots_load(Guest *guest, GError **err)
 {
@@ -54,6 +67,7 @@ snapshots_load(Guest *guest, GError **err)
         return false;
     guest_set_snapshots(guest, tree);
     kept_load(guest);
+    finish_caches(guest);
     path = guest_journal_path(guest);
     guest->is_settling = file_exists(path) || disk_jobs_are_left(guest);
     return true;

@@ -11,6 +11,7 @@
 #include "driver/qemu/block.h"
 #include "driver/qemu/settings.h"
 #include "driver/qemu/image_record.h"
+#include "driver/qemu/memory_cache.h"
 #include "driver/qemu/snapshot_create.h"
 #include "driver/qemu/snapshot_store.h"
 
@@ -307,6 +308,8 @@ install(Job *job, GError **err)
         !job_fault(job, "status", err) || (guest_live(guest) && !guest_save_status(guest, err)) ||
         !job_fault(job, "config", err) || (guest->is_persistent && !guest_save_config(guest, err)))
         return STEP_FAILED;
+    if (plan->memory)
+        memory_cache_build_later(guest->qemu, plan->memory->path);
     return STEP_DONE;
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/kept.h"
+#include "driver/qemu/memory_cache.h"
 #include "driver/qemu/snapshot_delete.h"
 #include "driver/qemu/snapshot_store.h"
 
@@ -273,14 +274,25 @@ install(Job *job, GError **err)
     Guest *guest = job_context(job);
     const DeletePlan *plan = job_plan(job);
     SnapshotTree *tree = snapshot_tree_copy(guest->snapshots);
+    g_autoptr(GPtrArray) memories = g_ptr_array_new_with_free_func(g_free);
 
-    for (guint i = 0; i < plan->names->len; i++)
+    for (guint i = 0; i < plan->names->len; i++) {
+        const DomainSnapshot *snapshot = snapshot_tree_find(tree, plan->names->pdata[i]);
+
+        if (snapshot && snapshot->memory.file)
+            g_ptr_array_add(memories, g_strdup(snapshot->memory.file));
         drop_snapshot(tree, plan->names->pdata[i]);
+    }
     if (plan->drops_kept && !kept_set(guest, NULL, err)) {
         snapshot_tree_unref(tree);
         return STEP_FAILED;
     }
-    return set_tree(guest, tree, err) ? STEP_DONE : STEP_FAILED;
+    if (!set_tree(guest, tree, err))
+        return STEP_FAILED;
+    /* Also when the image stays: nobody would think of its cache any more. */
+    for (guint i = 0; i < memories->len; i++)
+        memory_cache_drop(guest->qemu, memories->pdata[i]);
+    return STEP_DONE;
 }
 
 /* Which files go: also the ones whose data has been merged into another. */

@@ -364,6 +364,17 @@ is_unknown_revert(const Verifier *verifier, const char *folder, const char *name
            !image_graph_is_held(verifier->graph, path);
 }
 
+/* Memory prepared for mapping whose image is gone. */
+static bool
+is_lone_cache(const char *path)
+{
+    g_autofree char *image =
+        g_str_has_suffix(path, ".map") ? g_strndup(path, strlen(path) - 4) : NULL;
+    g_autofree char *state = g_build_filename(path, "state", NULL);
+
+    return image && !file_exists(image) && file_exists(state);
+}
+
 static void
 verify_folders(Verifier *verifier)
 {
@@ -379,6 +390,9 @@ verify_folders(Verifier *verifier)
                 found(verifier, VERIFY_STRAY, verifier->name, path,
                       "remove it, unless another domain's job runs",
                       "a job made it and did not finish");
+            else if (is_lone_cache(path))
+                found(verifier, VERIFY_STRAY, verifier->name, path, "remove it",
+                      "memory that was prepared for mapping has lost its image");
             else if (is_unknown_revert(verifier, folder->data, names[i]))
                 found(verifier, VERIFY_STRAY, verifier->name, path, "remove it, if it is not yours",
                       "it has the name of a revert's image, and nobody needs it");

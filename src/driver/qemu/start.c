@@ -97,7 +97,7 @@ start_emulator(Guest *guest, const Domain *config, GError **err)
 
     if (!live)
         return false;
-    emulator = emulator_spawn(guest, live, 0, err);
+    emulator = emulator_spawn(guest, live, NULL, 0, err);
     ok = emulator && status_save_starting(guest, emulator, live, err) &&
          status_save_pid(guest, emulator, err) && emulator_run(emulator, err);
     if (ok && !emulator_learn(emulator, live, err)) {
