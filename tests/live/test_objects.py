@@ -3,6 +3,8 @@
 import base64
 import os
 import stat
+import subprocess
+import threading
 import uuid
 
 import pytest
@@ -99,3 +101,98 @@ def test_secret_lists_filter(conn):
     assert [s.usageID() for s in found] == ['yesno']
     for secret in made:
         secret.undefine()
+
+
+# ---- networks ----
+
+NAT = """<network{attributes}><name>{name}</name>{more}<forward mode='nat'/><ip address='192.168.{third}.1' netmask='255.255.255.0'>
+<dhcp><range start='192.168.{third}.2' end='192.168.{third}.99'/></dhcp></ip></network>"""
+
+
+def nat(name: str, third: int, more='', attributes='') -> str:
+    return NAT.format(name=name, third=third, more=more, attributes=attributes)
+
+
+@pytest.fixture
+def network(conn):
+    network = conn.networkDefineXML(nat('net', 77))
+    yield network
+    network.undefine()
+
+
+def test_network_is_found_again_with_what_was_made_up_for_it(lab):
+    conn = lab.conn()
+    first, second = conn.networkDefineXML(nat('first', 71)), conn.networkDefineXML(nat('second', 72))
+    first.setAutostart(1)
+    assert first.bridgeName() != second.bridgeName()
+    before = [net.XMLDesc() for net in (first, second)]
+    assert (lab.dir / 'etc/qemu/networks/autostart/first.xml').is_symlink()
+    assert 'virsh net-edit first' in (lab.dir / 'etc/qemu/networks/first.xml').read_text()
+    lab.kill9()
+    lab.start()
+    conn = lab.conn()
+    assert [conn.networkLookupByName(name).XMLDesc() for name in ('first', 'second')] == before
+    assert [net.name() for net in conn.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_AUTOSTART)] == ['first']
+    for net in conn.listAllNetworks():
+        net.undefine()
+    assert not [path for path in (lab.dir / 'etc/qemu/networks').rglob('*.xml')]
+
+
+def test_network_bridge_belongs_to_one(conn, network):
+    bridge = network.bridgeName()
+    fails(libvirt.VIR_ERR_INTERNAL_ERROR, conn.networkDefineXML, nat('thief', 78, f"<bridge name='{bridge}'/>"))
+    again = conn.networkDefineXML(nat('net', 79, f'<uuid>{network.UUIDString()}</uuid>'))
+    assert again.bridgeName() == bridge
+    assert '192.168.79.1' in network.XMLDesc()
+
+
+def test_network_name_and_uuid_belong_together(conn, network):
+    fails(libvirt.VIR_ERR_OPERATION_FAILED, conn.networkDefineXML, nat('net', 80))
+    fails(libvirt.VIR_ERR_OPERATION_FAILED, conn.networkDefineXML,
+          nat('other', 80, f'<uuid>{network.UUIDString()}</uuid>'))
+
+
+def test_network_says_what_is_missing_to_start(conn, network):
+    assert 'dnsmasq' in fails(libvirt.VIR_ERR_NO_SUPPORT, network.create).get_error_message()
+    fails(libvirt.VIR_ERR_OPERATION_INVALID, network.destroy)
+    assert not network.isActive() and network.isPersistent() and not network.listAllPorts()
+
+
+def test_network_update_changes_the_definition(conn, network):
+    add, host = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST
+    xml = "<host mac='52:54:00:00:00:07' name='seven' ip='192.168.77.7'/>"
+    network.update(add, host, -1, xml, libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG)
+    assert "name='seven'" in network.XMLDesc()
+    fails(libvirt.VIR_ERR_OPERATION_INVALID, network.update, add, host, -1, xml, 0)
+    fails(libvirt.VIR_ERR_OPERATION_INVALID, network.update, add, host, -1, xml,
+          libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE)
+    fails(libvirt.VIR_ERR_NO_SUPPORT, network.update, add, libvirt.VIR_NETWORK_SECTION_BRIDGE, -1, '<bridge/>', 0)
+    network.update(libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, host, -1, "<host name='seven'/>", 0)
+    assert "name='seven'" not in network.XMLDesc()
+
+
+def test_network_lifecycle_is_told(lab):
+    seen, told = [], threading.Event()
+
+    def on_event(conn, net, event, detail, opaque):
+        seen.append((net.name(), event))
+        if len(seen) == 2:
+            told.set()
+
+    libvirt.virEventRegisterDefaultImpl()
+    threading.Thread(target=lambda: [libvirt.virEventRunDefaultImpl() for _ in iter(told.is_set, True)], daemon=True).start()
+    conn = lab.conn()
+    conn.networkEventRegisterAny(None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, on_event, None)
+    conn.networkDefineXML(nat('told', 81)).undefine()
+    assert told.wait(10)
+    assert seen == [('told', libvirt.VIR_NETWORK_EVENT_DEFINED), ('told', libvirt.VIR_NETWORK_EVENT_UNDEFINED)]
+
+
+def test_virsh_shows_the_objects(lab, network):
+    def virsh(*words):
+        return subprocess.run([labs.VIRSH, '-c', lab.uri, *words], capture_output=True, text=True, check=True).stdout
+
+    assert 'net' in virsh('net-list', '--all')
+    assert '192.168.77.1' in virsh('net-dumpxml', 'net')
+    assert 'no' in virsh('net-info', 'net')
+    assert virsh('secret-list')
