@@ -2,6 +2,8 @@
 """Secrets, networks, filters, interfaces and node devices of a private daemon: defined, listed, changed, found again."""
 import base64
 import os
+import re
+import shutil
 import stat
 import subprocess
 import threading
@@ -196,3 +198,61 @@ def test_virsh_shows_the_objects(lab, network):
     assert '192.168.77.1' in virsh('net-dumpxml', 'net')
     assert 'no' in virsh('net-info', 'net')
     assert virsh('secret-list')
+
+
+# ---- filters ----
+
+def rule(match: str) -> str:
+    return f"<filter name='f'><rule action='drop' direction='out'>{match}</rule></filter>"
+
+
+def test_filter_prints_values_in_one_form(conn):
+    found = conn.nwfilterDefineXML(rule("<ip srcmacaddr='1:2:3:4:5:6' dstipaddr='10.1.2.3' dstipmask='255.255.0.0' protocol='17'/>"))
+    xml = found.XMLDesc()
+    for text in ("chain='root'", "priority='500'", "srcmacaddr='01:02:03:04:05:06'", "dstipmask='16'", "protocol='udp'"):
+        assert text in xml
+    found.undefine()
+
+
+@pytest.mark.parametrize('match', ["<tcp dstportend='65536'/>", "<ip srcipmask='33'/>", "<mac protocolid='15'/>",
+                                   "<arp arpsrcipaddr='$'/>", "<ip dstipmask='255.0.255.0'/>", "<tcp flags='SYN'/>"])
+def test_filter_refuses_what_no_packet_has(conn, match):
+    fails(libvirt.VIR_ERR_INTERNAL_ERROR, conn.nwfilterDefineXML, rule(match))
+
+
+def test_filter_cannot_refer_to_itself(conn):
+    def refer(name, to, number=''):
+        return conn.nwfilterDefineXML(f"<filter name='{name}'>{number}<filterref filter='{to}'/></filter>")
+
+    first = refer('a', 'b')
+    second = refer('b', 'c')
+    fails(libvirt.VIR_ERR_OPERATION_FAILED, refer, 'c', 'a')
+    fails(libvirt.VIR_ERR_OPERATION_FAILED, refer, 'a', 'd')
+    refer('a', 'd', f'<uuid>{first.UUIDString()}</uuid>')
+    refer('c', 'a').undefine()
+    first.undefine()
+    second.undefine()
+
+
+def test_standard_filters_are_read_and_keep_their_uuid(lab):
+    for path in (labs.TOP / 'packaging/nwfilter').glob('*.xml'):
+        shutil.copy(path, lab.dir / 'etc/nwfilter')
+    lab.stop()
+    lab.start()
+    found = lab.conn().listAllNWFilters()
+    assert len(found) == 24
+    before = {item.name(): item.XMLDesc() for item in found}
+    missing = {name for xml in before.values() for name in re.findall(r"filterref filter='([^']*)'", xml)} - set(before)
+    assert not missing
+    lab.restart()
+    assert {item.name(): item.XMLDesc() for item in lab.conn().listAllNWFilters()} == before
+    for item in lab.conn().listAllNWFilters():
+        item.undefine()
+
+
+def test_filter_binding_says_what_is_missing(conn):
+    xml = ("<filterbinding><owner><name>vm</name><uuid>11111111-2222-3333-4444-555555555555</uuid></owner>"
+           "<portdev name='vnet0'/><mac address='52:54:00:00:00:01'/><filterref filter='f'/></filterbinding>")
+    fails(libvirt.VIR_ERR_NO_SUPPORT, conn.nwfilterBindingCreateXML, xml)
+    fails(libvirt.VIR_ERR_NO_NWFILTER_BINDING, conn.nwfilterBindingLookupByPortDev, 'vnet0')
+    assert conn.listAllNWFilterBindings() == []
