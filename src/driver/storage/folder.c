@@ -292,7 +292,7 @@ folder_is_part(const char *name)
 }
 
 void
-folder_sweep(const char *path)
+folder_sweep(const char *path, bool (*is_ours)(const char *part, void *data), void *data)
 {
     g_auto(GStrv) names = dir_list(path, NULL);
 
@@ -303,6 +303,8 @@ folder_sweep(const char *path)
         if (!folder_is_part(names[i]))
             continue;
         part = g_build_filename(path, names[i], NULL);
+        if (is_ours && is_ours(part, data))
+            continue;
         fd = open(part, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
             continue; /* somebody is making it */

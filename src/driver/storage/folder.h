@@ -22,5 +22,5 @@ VolumeTimestamps *folder_timestamps(const char *path, const struct stat *st);
 /* Names of files that are being made: `.NAME.XXXXXXXX.part`, held by a lock as long as their maker lives. */
 char *folder_part_name(const char *name);
 bool folder_is_part(const char *name);
-/* Remove those of makers that are gone. */
-void folder_sweep(const char *path);
+/* Remove those of makers that are gone. @is_ours, which may be NULL: is this one, which need not be locked yet, being made? */
+void folder_sweep(const char *path, bool (*is_ours)(const char *part, void *data), void *data);

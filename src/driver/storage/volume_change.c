@@ -37,13 +37,13 @@ remove_bytes(const StorageVolume *info, bool zeroes_first, GError **err)
 }
 
 static bool
-drop_from_list(VPool *pool, const char *name, GError **err)
+drop_from_list(VPool *pool, const Volume *volume, GError **err)
 {
     bool is_good;
 
     if (!vpool_enter(pool, err))
         return false;
-    is_good = !pool->is_active || vpool_drop_volume(pool, name, err);
+    is_good = !vpool_has_volume(pool, volume) || vpool_drop_volume(pool, volume, err);
     vpool_leave(pool);
     return is_good;
 }
@@ -62,7 +62,7 @@ storage_vol_delete(Call *call, const RemoteStorageVolDeleteArgs *args, GError **
         return false;
     is_good = remove_bytes(volume->info, args->flags & VIR_STORAGE_VOL_DELETE_ZEROED, err) &&
               dir_sync_parent(volume->info->target.path, err) &&
-              drop_from_list(view->pool, volume->info->name, err);
+              drop_from_list(view->pool, volume, err);
     volume_end(volume, VOLUME_ALONE);
     if (is_good)
         log_info(LOG_STORAGE, "pool %s: volume %s removed", view->view.name, volume->info->name);
@@ -138,15 +138,16 @@ resize_bytes(Call *call, const StorageVolume *info, guint64 capacity, guint flag
 static bool
 set_capacity(VPool *pool, const Volume *volume, guint64 capacity, GError **err)
 {
-    StorageVolume *info = storage_volume_copy(volume->info);
-    bool is_good;
+    bool is_good = true;
 
-    info->capacity = capacity;
-    if (!vpool_enter(pool, err)) {
-        storage_volume_free(info);
+    if (!vpool_enter(pool, err))
         return false;
+    if (vpool_has_volume(pool, volume)) {
+        StorageVolume *info = storage_volume_copy(volume->info);
+
+        info->capacity = capacity;
+        is_good = vpool_put_volume(pool, volume_new(info, volume->use), err);
     }
-    is_good = vpool_put_volume(pool, volume_new(info, volume->use), err);
     vpool_leave(pool);
     return is_good;
 }

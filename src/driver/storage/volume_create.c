@@ -153,7 +153,7 @@ finish_creation(void *data)
 
     pool->n_building--;
     if (error) {
-        vpool_drop_volume(pool, name, NULL);
+        vpool_drop_volume(pool, creation->volume, NULL);
     } else if (vpool_put_volume(pool,
                                 volume_new(g_steal_pointer(&creation->done), creation->volume->use),
                                 &error)) {

@@ -46,7 +46,7 @@ look_anew(VPool *pool, const Volume *volume, GError **err)
     auto_fd int fd = -1;
     StorageVolume *info;
 
-    if (!pool->is_active || !volume_find(pool->volumes, volume->info->name))
+    if (!vpool_has_volume(pool, volume))
         return true;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)

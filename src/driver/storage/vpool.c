@@ -247,14 +247,22 @@ vpool_put_volume(VPool *pool, Volume *take_volume, GError **err)
 }
 
 bool
-vpool_drop_volume(VPool *pool, const char *name, GError **err)
+vpool_has_volume(const VPool *pool, const Volume *volume)
+{
+    const Volume *listed = volume_find(pool->volumes, volume->info->name);
+
+    return pool->is_active && listed && listed->use == volume->use;
+}
+
+bool
+vpool_drop_volume(VPool *pool, const Volume *volume, GError **err)
 {
     GPtrArray *volumes = g_ptr_array_new_with_free_func((GDestroyNotify)volume_unref);
 
     for (guint i = 0; pool->volumes && i < pool->volumes->len; i++) {
         Volume *other = pool->volumes->pdata[i];
 
-        if (strcmp(other->info->name, name) != 0)
+        if (other->use != volume->use)
             g_ptr_array_add(volumes, volume_ref(other));
     }
     g_clear_pointer(&pool->volumes, g_ptr_array_unref);

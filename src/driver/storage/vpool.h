@@ -85,7 +85,10 @@ bool vpool_check_type(const StoragePool *config, GError **err);
 
 /* The list of volumes with @take_volume in the place of its name, or added. Publishes. */
 bool vpool_put_volume(VPool *pool, Volume *take_volume, GError **err);
-bool vpool_drop_volume(VPool *pool, const char *name, GError **err);
+/* The list without @volume, or what a refresh made of it; another of the same name stays. Publishes. */
+bool vpool_drop_volume(VPool *pool, const Volume *volume, GError **err);
+/* Is @volume, or what a refresh made of it, in the list? */
+bool vpool_has_volume(const VPool *pool, const Volume *volume);
 
 /* ---- from a worker: on the strand, and back ---- */
 

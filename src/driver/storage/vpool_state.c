@@ -60,6 +60,20 @@ vpool_refuse_building(const VPool *pool, GError **err)
 
 /* ---- reading the folder ---- */
 
+static bool
+is_being_made(const char *part, void *data)
+{
+    const VPool *pool = data;
+
+    for (guint i = 0; pool->volumes && i < pool->volumes->len; i++) {
+        const Volume *volume = pool->volumes->pdata[i];
+
+        if (g_strcmp0(volume->part, part) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Volumes that are being made are in no folder yet; they stay in the list. */
 static void
 keep_building(const GPtrArray *before, GPtrArray *volumes)
@@ -110,7 +124,7 @@ vpool_begin(VPool *pool, GError **err)
 {
     if (!vpool_check_type(pool->config, err) || !read_volumes(pool, err) || !save_state(pool, err))
         return false;
-    folder_sweep(pool->config->target.path);
+    folder_sweep(pool->config->target.path, is_being_made, pool);
     pool->is_active = true;
     if (!vpool_publish(pool, err)) {
         pool->is_active = false;
@@ -129,7 +143,7 @@ vpool_resume(VPool *pool)
 
     pool->is_settling = false;
     if (vpool_check_type(pool->config, &error) && read_volumes(pool, &error)) {
-        folder_sweep(pool->config->target.path);
+        folder_sweep(pool->config->target.path, is_being_made, pool);
         vpool_publish(pool, NULL);
         return;
     }
@@ -164,7 +178,7 @@ vpool_refresh(VPool *pool, GError **err)
         vpool_end(pool, NULL);
         return false;
     }
-    folder_sweep(pool->config->target.path);
+    folder_sweep(pool->config->target.path, is_being_made, pool);
     if (!vpool_publish(pool, err))
         return false;
     vpool_emit_refresh(pool);
