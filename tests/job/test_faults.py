@@ -129,6 +129,7 @@ class Scene:
         tops = self.tops(0)
         return {
             'snapshots': snapshots,
+            'checkpoints': tuple(sorted(c.getName() for c in dom.listAllCheckpoints())),
             'state': dom.state()[0],
             'config': tuple(self.tops()),
             'live': tuple(tops),
@@ -192,6 +193,11 @@ def left(scene: Scene) -> None:
     ours(scene, 'snapshot-revert', 'g', 's1', '--running', '--keep')
 
 
+def with_checkpoint(scene: Scene) -> None:
+    running(scene)
+    scene.dom.checkpointCreateXML('<domaincheckpoint><name>c1</name></domaincheckpoint>')
+
+
 def running_chain(scene: Scene) -> None:
     """Images that no snapshot needs, and one that a copy may go to."""
     off(scene)
@@ -252,6 +258,8 @@ SCENARIOS = {
     'revert-undone': (left, lambda s: ours(s, 'snapshot-undo', 'g')),
     'delete-metadata': (two_branches, lambda s: s.dom.snapshotLookupByName('s1').delete(
         libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)),
+    'checkpoint-create': (running, lambda s: s.dom.checkpointCreateXML('<domaincheckpoint><name>c2</name></domaincheckpoint>')),
+    'checkpoint-delete': (with_checkpoint, lambda s: s.dom.checkpointLookupByName('c1').delete()),
     'block-pull': (running_chain, pull),
     'block-commit': (running_chain, lambda s: commit(s, 'd0.s1', 0)),
     'block-commit-active': (running_chain, lambda s: commit(s, None, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE)),

@@ -5,6 +5,7 @@
 #include "driver/qemu/block.h"
 
 #include "base/error.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/command_line.h"
 #include "driver/qemu/guest.h"
 
@@ -79,10 +80,36 @@ block_remove_nodes(Emulator *emulator, guint node, GError **err)
     return remove_node(emulator, nodes, format, err) && remove_node(emulator, nodes, storage, err);
 }
 
+static void
+add_bitmaps(Json *actions, const Json *nodes, const char *below, const char *top)
+{
+    g_autoptr(GPtrArray) bitmaps = bitmaps_of_node(nodes, below);
+
+    for (guint i = 0; i < bitmaps->len; i++) {
+        const Json *bitmap = bitmaps->pdata[i];
+
+        json_array_append_new(
+            actions,
+            json_pack("{s:s, s:{s:s, s:O, s:b, s:b, s:O}}", "type", "block-dirty-bitmap-add",
+                      "data", "node", top, "name", json_object_get(bitmap, "name"), "persistent", 1,
+                      "disabled", !json_is_true(json_object_get(bitmap, "recording")),
+                      "granularity", json_object_get(bitmap, "granularity")));
+    }
+}
+
 bool
-block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, GError **err)
+block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, bool keeps_bitmaps,
+                         GError **err)
 {
     g_autoptr(Json) actions = json_array();
+    g_autoptr(Json) nodes = NULL;
+
+    if (keeps_bitmaps) {
+        nodes =
+            qmp_call(emulator->qmp, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), err);
+        if (!nodes)
+            return false;
+    }
 
     for (guint i = 0; i < overlays->len; i++) {
         const NewOverlay *overlay = overlays->pdata[i];
@@ -91,6 +118,7 @@ block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, GError *
 
         json_array_append_new(actions, json_pack("{s:s, s:{s:s, s:s}}", "type", "blockdev-snapshot",
                                                  "data", "node", below, "overlay", top));
+        add_bitmaps(actions, nodes, below, top);
     }
     return qmp_run(emulator->qmp, "transaction", json_pack("{s:O}", "actions", actions), err);
 }

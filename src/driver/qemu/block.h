@@ -16,7 +16,9 @@ bool block_add_overlays(Emulator *emulator, const Domain *live, const GPtrArray 
 /* Both nodes of @node, those that exist; an emulator that is gone has none. */
 bool block_remove_nodes(Emulator *emulator, guint node, GError **err);
 /* One transaction: every overlay becomes the top of its disk, or none. */
-bool block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, GError **err);
+/* @keeps_bitmaps: each gets, at the same moment, a bitmap for each persistent one of the image below. */
+bool block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, bool keeps_bitmaps,
+                              GError **err);
 /* What was written into the image of @node is in its file when this returns, QEMU's tables
  * included. */
 bool block_flush(Emulator *emulator, guint node, GError **err);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/disk_job.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/flags.h"
@@ -37,7 +38,8 @@ disk_job_prepare(Guest *guest, const char *name, GError **err)
         return NULL;
     disk = require_disk(guest, name, err);
     if (!disk || !guest_require_idle(guest, err) ||
-        !disk_job_require_none(guest, disk->target.dev, err))
+        !disk_job_require_none(guest, disk->target.dev, err) ||
+        !checkpoints_require_none(guest, "a block job", err))
         return NULL;
     if (disk_source_is_empty(disk->type, &disk->source) || disk->readonly)
         return fail_null(err, VIR_ERR_OPERATION_UNSUPPORTED,

@@ -2,6 +2,7 @@
 /* Defining, undefining, renaming; autostart. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/define.h"
 
 #include <string.h>
@@ -268,7 +269,7 @@ qemu_domain_rename(Call *call, const RemoteDomainRenameArgs *args, RemoteDomainR
     /* The new file first: a crash in between leaves the guest twice, never not at all. */
     if (!guest_save_config(guest, err) ||
         (snapshots_count(guest) && !snapshots_rename(guest, old_name, err)) ||
-        !guest_publish(guest, err)) {
+        !checkpoints_rename(guest, old_name, err) || !guest_publish(guest, err)) {
         store_remove(guest->qemu->configs, new_name, NULL);
         set_name(guest, old_name, g_steal_pointer(&before));
         return false;

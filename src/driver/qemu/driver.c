@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "driver/qemu/capabilities.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/disk_job.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/settings.h"
@@ -71,6 +72,7 @@ name_folders(QemuDriver *qemu)
     qemu->log_dir = g_build_filename(host->log_dir, "qemu", NULL);
     qemu->save_dir = g_build_filename(base, "save", NULL);
     qemu->snapshot_dir = g_build_filename(base, "snapshot", NULL);
+    qemu->checkpoint_dir = g_build_filename(base, "checkpoint", NULL);
     qemu->journal_dir = g_build_filename(base, "journal", NULL);
     qemu->nvram_dir = g_build_filename(base, "nvram", NULL);
     qemu->channel_dir = g_build_filename(base, "channel", "target", NULL);
@@ -86,10 +88,10 @@ name_folders(QemuDriver *qemu)
 static bool
 make_folders(QemuDriver *qemu, GError **err)
 {
-    const char *const folders[] = {qemu->config_dir,   qemu->state_dir,   qemu->lib_dir,
-                                   qemu->cache_dir,    qemu->log_dir,     qemu->save_dir,
-                                   qemu->snapshot_dir, qemu->journal_dir, qemu->nvram_dir,
-                                   qemu->channel_dir};
+    const char *const folders[] = {qemu->config_dir,   qemu->state_dir,      qemu->lib_dir,
+                                   qemu->cache_dir,    qemu->log_dir,        qemu->save_dir,
+                                   qemu->snapshot_dir, qemu->checkpoint_dir, qemu->journal_dir,
+                                   qemu->nvram_dir,    qemu->channel_dir};
 
     for (gsize i = 0; i < G_N_ELEMENTS(folders); i++)
         if (!dir_make(folders[i], 0755, err))
@@ -118,6 +120,7 @@ qemu_free(QemuDriver *qemu)
     g_free(qemu->log_dir);
     g_free(qemu->save_dir);
     g_free(qemu->snapshot_dir);
+    g_free(qemu->checkpoint_dir);
     g_free(qemu->journal_dir);
     g_free(qemu->nvram_dir);
     g_free(qemu->channel_dir);
@@ -311,6 +314,7 @@ fill_slots(void)
     qemu_tune_slots(&qemu_driver.slots);
     qemu_native_slots(&qemu_driver.slots);
     qemu_snapshot_slots(&qemu_driver.slots);
+    checkpoint_slots(&qemu_driver.slots);
     block_commit_slots(&qemu_driver.slots);
     block_copy_slots(&qemu_driver.slots);
     block_call_slots(&qemu_driver.slots);

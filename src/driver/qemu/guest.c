@@ -2,6 +2,7 @@
 /* The guest object: its definitions, its view, its place in the registry. See guest.h. What it does: lifecycle.c. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/accept.h"
 #include "driver/qemu/guest.h"
 
@@ -90,6 +91,7 @@ guest_unref(Guest *guest)
         return;
     snapshot_tree_unref(guest->snapshots);
     kept_state_unref(guest->kept);
+    checkpoint_tree_unref(guest->checkpoints);
     g_ptr_array_unref(guest->disk_jobs);
     if (guest->job)
         job_unref(guest->job);
@@ -114,6 +116,7 @@ guest_view_free(View *view)
     machine_unref(guest_view->config);
     emulator_unref(guest_view->emulator);
     snapshot_tree_unref(guest_view->snapshots);
+    checkpoint_tree_unref(guest_view->checkpoints);
     kept_state_unref(guest_view->kept);
     if (guest_view->job)
         job_unref(guest_view->job);
@@ -234,6 +237,7 @@ guest_view_new(Guest *guest)
     view->is_updated = guest->is_updated;
     view->has_managed_save = guest->has_managed_save;
     view->is_settling = guest->is_settling;
+    view->checkpoints = checkpoint_tree_ref(guest->checkpoints);
     view->snapshots = guest->snapshots ? snapshot_tree_ref(guest->snapshots) : NULL;
     view->kept = guest->kept ? kept_state_ref(guest->kept) : NULL;
     view->job = guest->job ? job_ref(guest->job) : NULL;

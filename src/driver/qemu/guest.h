@@ -51,7 +51,8 @@ struct Guest {
     SnapshotTree *snapshots; /* immutable, replaced as a whole; NULL: none yet (snapshot_tree.h) */
     KeptState *kept;         /* what a revert left and can be undone; NULL: nothing (kept.h) */
     LoopTimer *kept_timer;   /* until that expires */
-    GPtrArray *disk_jobs;    /* of Job: block jobs of users, each on a disk (disk_job.h) */
+    CheckpointTree *checkpoints; /* the same (checkpoint.h) */
+    GPtrArray *disk_jobs;        /* of Job: block jobs of users, each on a disk (disk_job.h) */
     Job *job; /* a long change under way; others that change the guest call guest_require_idle */
 };
 
@@ -62,9 +63,10 @@ struct GuestView {
     Machine *live, *config;
     Emulator *emulator; /* a reference; NULL when it is off */
     int state, reason;
-    SnapshotTree *snapshots; /* a reference; NULL: none */
-    KeptState *kept;         /* the same */
-    Job *job;                /* a reference; NULL: none */
+    SnapshotTree *snapshots;     /* a reference; NULL: none */
+    CheckpointTree *checkpoints; /* the same */
+    KeptState *kept;             /* the same */
+    Job *job;                    /* a reference; NULL: none */
     bool is_persistent, is_autostart, is_updated, has_managed_save, is_settling;
     char *xml[4]; /* made on first use; guest_view_xml */
 };

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/events.h"
 #include "driver/qemu/guest.h"
 #include "driver/qemu/snapshot_tree.h"
@@ -155,7 +156,8 @@ guest_view_passes(const GuestView *view, guint flags)
            passes(flags, VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
                   VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, snapshot_tree_size(view->snapshots) > 0) &&
            passes(flags, VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT,
-                  VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, false);
+                  VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT,
+                  checkpoint_tree_size(view->checkpoints) > 0);
 }
 
 static bool

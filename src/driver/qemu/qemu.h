@@ -19,6 +19,7 @@ typedef struct Guest Guest;
 typedef struct GuestView GuestView;
 typedef struct Emulator Emulator;
 typedef struct SnapshotTree SnapshotTree;
+typedef struct CheckpointTree CheckpointTree;
 typedef struct KeptState KeptState;
 
 struct QemuDriver {
@@ -34,7 +35,7 @@ struct QemuDriver {
 
     /* Folders, all ending in "qemu" or below it. */
     char *config_dir, *state_dir, *lib_dir, *cache_dir, *log_dir;
-    char *save_dir, *snapshot_dir, *journal_dir, *nvram_dir, *channel_dir;
+    char *save_dir, *snapshot_dir, *checkpoint_dir, *journal_dir, *nvram_dir, *channel_dir;
 
     int pid_lock;  /* descriptor of driver.pid */
     gint last_tap; /* atomic: N of the next vnetN */

@@ -4,6 +4,7 @@
  * need any more. The work: revert_job.c. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/disk_job.h"
 #include "driver/qemu/revert_planner.h"
 
@@ -290,7 +291,8 @@ revert_plan_make(Guest *guest, const char *name, const RevertOptions *options, G
     const DomainSnapshot *snapshot;
     RevertTo to;
 
-    if (!guest_require_idle(guest, err) || !disk_jobs_require_none(guest, err))
+    if (!guest_require_idle(guest, err) || !disk_jobs_require_none(guest, err) ||
+        !checkpoints_require_none(guest, "a revert", err))
         return NULL;
     snapshot = snapshot_tree_require(guest->snapshots, name, err);
     if (!snapshot)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/disk_job.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/kept.h"
@@ -19,8 +20,9 @@
 #include "driver/qemu/snapshot_store.h"
 
 static const JobKind *const job_kinds[] = {
-    &snapshot_create_kind, &revert_kind, &snapshot_delete_kind, &save_kind,
-    &restore_kind,         &clone_kind,  &undefine_kind,        NULL};
+    &snapshot_create_kind,   &revert_kind, &snapshot_delete_kind, &save_kind,
+    &restore_kind,           &clone_kind,  &undefine_kind,        &checkpoint_create_kind,
+    &checkpoint_delete_kind, NULL};
 
 void
 qemu_snapshot_slots(DriverSlots *slots)
@@ -66,6 +68,8 @@ snapshots_load(Guest *guest, GError **err)
     if (!tree)
         return false;
     guest_set_snapshots(guest, tree);
+    if (!checkpoints_load(guest, err))
+        return false;
     kept_load(guest);
     finish_caches(guest);
     path = guest_journal_path(guest);
@@ -94,7 +98,8 @@ snapshots_guest_gone(Guest *guest)
     g_autoptr(GError) err = NULL;
 
     kept_discard(guest);
-    if (!snapshots_forget_all(guest, &err) || !image_records_forget(guest->qemu, guest->uuid, &err))
+    if (!snapshots_forget_all(guest, &err) || !checkpoints_forget_all(guest, &err) ||
+        !image_records_forget(guest->qemu, guest->uuid, &err))
         log_warning(LOG_QEMU, "%s: %s", guest->name, err->message);
 }
 

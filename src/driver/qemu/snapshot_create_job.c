@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "driver/qemu/block.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/settings.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/memory_cache.h"
@@ -110,7 +111,16 @@ make_images(Job *job, GError **err)
     uid_t uid = config->has_owner ? config->uid : (uid_t)-1;
     gid_t gid = config->has_owner ? config->gid : (gid_t)-1;
 
-    return new_overlays_make(job, plan->overlays, uid, gid, err) ? STEP_DONE : STEP_FAILED;
+    if (!new_overlays_make(job, plan->overlays, uid, gid, err))
+        return STEP_FAILED;
+    for (guint i = 0; !plan->is_live && i < plan->overlays->len; i++) {
+        const NewOverlay *overlay = plan->overlays->pdata[i];
+
+        if (!overlay->is_reused &&
+            !checkpoints_add_to_file(guest, overlay->target, overlay->path, err))
+            return STEP_FAILED;
+    }
+    return STEP_DONE;
 }
 
 static bool
@@ -196,7 +206,8 @@ switch_disks(Job *job, GError **err)
     record_add(note, "sent", "yes");
     if (!job_note(job, note, err) || !job_fault(job, "sent", err))
         return STEP_FAILED;
-    if (!block_switch_to_overlays(emulator, plan->overlays, &refused)) {
+    if (!block_switch_to_overlays(emulator, plan->overlays,
+                                  checkpoint_tree_size(guest->checkpoints) > 0, &refused)) {
         if (!emulator_is_running(emulator)) {
             log_warning(LOG_QEMU,
                         "%s: it ended while its disks were switched: the new images count",

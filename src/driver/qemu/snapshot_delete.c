@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/disk_job.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/flags.h"
@@ -343,7 +344,9 @@ snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError *
         return names != NULL;
     if (args->flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
         return forget(guest, names, call, err);
-    return snapshot_delete_begin(guest, names, call, err);
+    return disk_jobs_require_none(guest, err) &&
+           checkpoints_require_none(guest, "merging images", err) &&
+           snapshot_delete_begin(guest, names, call, err);
 }
 
 /* ---- the dry run ---- */

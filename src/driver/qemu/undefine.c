@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/save.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/snapshot.h"
 
 typedef struct {
@@ -55,8 +56,8 @@ remove_files(Job *job, GError **err)
     const UndefinePlan *plan = job_plan(job);
 
     if (!guest_is_running(guest) &&
-        (!snapshots_forget_all(guest, err) || !job_fault(job, "records", err) ||
-         !image_records_forget(guest->qemu, guest->uuid, err)))
+        (!snapshots_forget_all(guest, err) || !checkpoints_forget_all(guest, err) ||
+         !job_fault(job, "records", err) || !image_records_forget(guest->qemu, guest->uuid, err)))
         return STEP_FAILED;
     if ((plan->save_path && !file_remove(plan->save_path, err)) ||
         (plan->nvram_path && !file_remove(plan->nvram_path, err)) ||
@@ -98,12 +99,17 @@ const JobKind undefine_kind = {
 static bool
 check_snapshots(const Guest *guest, guint flags, GError **err)
 {
-    guint count = snapshots_count(guest);
+    guint snapshots = snapshots_count(guest);
+    guint checkpoints = checkpoint_tree_size(guest->checkpoints);
 
-    if (count == 0 || guest_is_running(guest) || flags & VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
+    if (guest_is_running(guest))
         return true;
-    return fail(err, VIR_ERR_OPERATION_INVALID, "cannot delete inactive domain with %u snapshots",
-                count);
+    if (snapshots && !(flags & VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA))
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "cannot delete inactive domain with %u snapshots", snapshots);
+    return !checkpoints || flags & VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA ||
+           fail(err, VIR_ERR_OPERATION_INVALID, "cannot delete inactive domain with %u checkpoints",
+                checkpoints);
 }
 
 static bool
