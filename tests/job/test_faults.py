@@ -106,7 +106,9 @@ class Scene:
 
     def trace(self) -> list[str]:
         path = self.faults / 'trace'
-        return list(dict.fromkeys(path.read_text().split())) if path.exists() else []
+        points = dict.fromkeys(path.read_text().split()) if path.exists() else {}
+        # What is made in the background, afterwards and for speed only, has tests of its own (test_memory.py).
+        return [point for point in points if not point.startswith('memory-cache/')]
 
     # ---- looking ----
 

@@ -16,6 +16,7 @@
 #include "driver/qemu/define.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/events.h"
+#include "driver/qemu/firmware.h"
 #include "driver/qemu/guest.h"
 #include "seam/clock.h"
 
@@ -66,7 +67,8 @@ set_autodestroy(Guest *guest, DriverConn *conn)
 
 enum {
     START_FLAGS = VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_AUTODESTROY |
-                  VIR_DOMAIN_START_BYPASS_CACHE | VIR_DOMAIN_START_FORCE_BOOT,
+                  VIR_DOMAIN_START_BYPASS_CACHE | VIR_DOMAIN_START_FORCE_BOOT |
+                  VIR_DOMAIN_START_RESET_NVRAM,
 };
 
 /* A start goes on from a saved state, unless it is to be thrown away. */
@@ -81,6 +83,21 @@ drop_managed_save(Guest *guest, guint flags, GError **err)
     return file_remove(path, err);
 }
 
+/* The firmware's variables begin anew. */
+static bool
+reset_nvram(Guest *guest, const Domain *config, guint flags, GError **err)
+{
+    const char *path = firmware_nvram_path(config);
+
+    if (!(flags & VIR_DOMAIN_START_RESET_NVRAM) || !path)
+        return true;
+    if (!config->os.nvram->template)
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "domain %s has no template for its firmware's variables: leave out RESET_NVRAM",
+                    guest->name);
+    return firmware_put(guest->qemu, config->os.nvram->template, path, err);
+}
+
 static bool
 start_by_call(Call *call, Guest *guest, const Domain *config, guint flags, GError **err)
 {
@@ -88,10 +105,17 @@ start_by_call(Call *call, Guest *guest, const Domain *config, guint flags, GErro
         !guest_require_off(guest, err) || !drop_managed_save(guest, flags, err))
         return false;
     if (guest->is_persistent && managed_save_is_usable(guest)) {
+        if (flags & VIR_DOMAIN_START_RESET_NVRAM)
+            return fail(err, VIR_ERR_OPERATION_INVALID,
+                        "the saved state of domain %s has its firmware's variables: FORCE_BOOT "
+                        "discards both",
+                        guest->name);
         if (flags & VIR_DOMAIN_START_AUTODESTROY)
             set_autodestroy(guest, call->conn);
         return managed_save_start(call, guest, flags, err);
     }
+    if (!reset_nvram(guest, config, flags, err))
+        return false;
     strand_set_activity(guest->strand, "starting");
     if (!guest_start_from(guest, config, flags, VIR_DOMAIN_RUNNING_BOOTED, err)) {
         strand_set_activity(guest->strand, NULL);

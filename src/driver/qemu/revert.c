@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "driver/qemu/firmware.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/kept.h"
 #include "driver/qemu/save_image.h"
@@ -83,9 +84,6 @@ revert_check_guest(const Guest *guest, RevertTo to, guint flags, GError **err)
                     "domain %s has a saved state that belongs to its present disks and would be "
                     "lost: use FORCE",
                     guest->name);
-    if (flags & VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "the firmware's variables cannot be reset by a revert yet");
     return true;
 }
 
@@ -121,6 +119,52 @@ revert_plan_memory(RevertPlan *plan, const char *path, GError **err)
     return true;
 }
 
+/* The firmware's variables as they were, or anew from the template. */
+static bool
+plan_nvram(RevertPlanner *planner, GError **err)
+{
+    RevertPlan *plan = planner->plan;
+    const Domain *machine = planner->snapshot->domain;
+    const char *path = firmware_nvram_path(machine);
+    g_autofree char *copy = firmware_copy_path(planner->snapshot);
+
+    if (planner->options->flags & VIR_DOMAIN_SNAPSHOT_REVERT_RESET_NVRAM) {
+        if (!path || !machine->os.nvram->template)
+            return fail(err, VIR_ERR_OPERATION_INVALID,
+                        "snapshot '%s' has no firmware whose variables have a template: leave out "
+                        "RESET_NVRAM",
+                        planner->snapshot->name);
+        plan->nvram_from = g_strdup(machine->os.nvram->template);
+    } else if (copy && file_exists(copy)) {
+        plan->nvram_from = g_steal_pointer(&copy);
+    }
+    plan->nvram_path = plan->nvram_from ? g_strdup(path) : NULL;
+    return true;
+}
+
+/* Old RAM knows what was on the disks: over others it destroys them. */
+static bool
+check_memory_fits(const RevertPlanner *planner, GError **err)
+{
+    const DomainSnapshot *snapshot = planner->snapshot;
+
+    if (!planner->plan->memory_path || planner->options->flags & VIR_DOMAIN_SNAPSHOT_REVERT_FORCE)
+        return true;
+    for (gsize i = 0; i < snapshot->domain->n_disks; i++) {
+        const Disk *disk = snapshot->domain->disks[i];
+        const SnapshotDisk *entry =
+            disk->target.dev ? snapshot_find_disk(snapshot, disk->target.dev) : NULL;
+
+        if (disk_is_kept(disk) && entry && entry->snapshot == DISK_SNAPSHOT_MODE_NO)
+            return fail(err, VIR_ERR_SNAPSHOT_REVERT_RISKY,
+                        "the memory of snapshot '%s' is of a time whose disk %s was not kept: over "
+                        "the disk as it is now it may destroy its file systems; use FORCE if you "
+                        "know that it does not",
+                        snapshot->name, disk->target.dev);
+    }
+    return true;
+}
+
 static bool
 plan_machines(RevertPlanner *planner, GError **err)
 {
@@ -130,7 +174,8 @@ plan_machines(RevertPlanner *planner, GError **err)
 
     if (!revert_plan_overlays(planner, snapshot->domain, err) ||
         !revert_plan_overlays(planner, snapshot->inactive_domain, err) ||
-        !revert_plan_memory(plan, snapshot->memory.file, err))
+        !revert_plan_memory(plan, snapshot->memory.file, err) || !check_memory_fits(planner, err) ||
+        !plan_nvram(planner, err))
         return false;
     if (planner->guest->is_persistent)
         plan->config_xml = machine_text(planner, next);
@@ -139,6 +184,8 @@ plan_machines(RevertPlanner *planner, GError **err)
     plan->live_xml = machine_text(planner, snapshot->domain);
     if (guest_is_running(planner->guest))
         plan->stop_first = revert_conflict(planner->guest, snapshot->domain, plan->overlays);
+    if (plan->nvram_from && !plan->stop_first)
+        plan->stop_first = g_strdup("its firmware's variables are one file");
     if (plan->stop_first && !planner->guest->is_persistent)
         return fail(
             err, VIR_ERR_OPERATION_UNSUPPORTED,

@@ -27,6 +27,7 @@ typedef struct {
     char *live_xml;      /* of the machine to run; NULL: it stays off */
     char *memory_path;   /* state to load into it; NULL: it boots */
     RevertTo to;
+    char *nvram_from, *nvram_path; /* contents for the firmware's variables; NULL: they stay */
     char *stop_first; /* why the old emulator must end before the new one starts; NULL: not so */
     bool drop_managed_save;
     bool is_restore;    /* no snapshot: the machine and memory of a save image (save.c) */

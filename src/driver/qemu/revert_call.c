@@ -149,6 +149,11 @@ revert_plan_report(Json *step, const Guest *guest, const RevertPlan *plan)
         plan_report_remove(step, ((const DoomedImage *)plan->going->pdata[i])->path);
     for (guint i = 0; i < plan->staying->len; i++)
         plan_report_keep(step, plan->staying->pdata[i], "it was not made by this daemon");
+    if (plan->nvram_from)
+        plan_report_note(step, plan->kept_text
+                                   ? "the firmware's variables become those of the snapshot; "
+                                     "those of now are not kept"
+                                   : "the firmware's variables become those of the snapshot");
     if (plan->memory_path)
         plan_report_copies(step, allocated_bytes(plan->memory_path));
     if (plan->kept_text)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "driver/qemu/settings.h"
+#include "driver/qemu/firmware.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/kept.h"
 #include "driver/qemu/revert.h"
@@ -35,6 +36,8 @@ revert_plan_free(RevertPlan *plan)
     g_free(plan->config_xml);
     g_free(plan->live_xml);
     g_free(plan->memory_path);
+    g_free(plan->nvram_from);
+    g_free(plan->nvram_path);
     g_free(plan->stop_first);
     g_free(plan->saved_path);
     g_free(plan->kept_text);
@@ -60,6 +63,8 @@ save_plan(const void *data, Record *record)
     record_add(record, "live", plan->live_xml);
     record_add(record, "load-memory", plan->memory_path);
     record_add_u64(record, "to", plan->to);
+    record_add(record, "nvram-from", plan->nvram_from);
+    record_add(record, "nvram", plan->nvram_path);
     record_add(record, "stop-first", plan->stop_first);
     record_add_bool(record, "drop-managed-save", plan->drop_managed_save);
     record_add_bool(record, "restore", plan->is_restore);
@@ -83,6 +88,8 @@ load_plan(const Record *record, GError **err)
     plan->live_xml = g_strdup(record_get(record, "live"));
     plan->memory_path = g_strdup(record_get(record, "load-memory"));
     plan->to = (RevertTo)record_get_u64(record, "to");
+    plan->nvram_from = g_strdup(record_get(record, "nvram-from"));
+    plan->nvram_path = g_strdup(record_get(record, "nvram"));
     plan->stop_first = g_strdup(record_get(record, "stop-first"));
     plan->drop_managed_save = record_get_bool(record, "drop-managed-save");
     plan->is_restore = record_get_bool(record, "restore");
@@ -264,15 +271,26 @@ install_kept(Job *job, const RevertPlan *plan, GError **err)
     return kept_set(guest, kept, err);
 }
 
+/* Not under an emulator that has them open. */
+static bool
+install_nvram(Job *job, Guest *guest, const RevertPlan *plan, GError **err)
+{
+    if (!plan->nvram_from || revert_is_installed(job))
+        return true;
+    return job_fault(job, "firmware", err) &&
+           firmware_put(guest->qemu, plan->nvram_from, plan->nvram_path, err);
+}
+
 static StepResult
 install(Job *job, GError **err)
 {
     Guest *guest = job_context(job);
     const RevertPlan *plan = job_plan(job);
 
-    if (!install_metadata(guest, plan, err) || !job_fault(job, "config", err) ||
-        !install_config(guest, plan, err) || !drop_managed_save(guest, plan, err) ||
-        !job_fault(job, "kept", err) || !install_kept(job, plan, err))
+    if (!install_nvram(job, guest, plan, err) || !install_metadata(guest, plan, err) ||
+        !job_fault(job, "config", err) || !install_config(guest, plan, err) ||
+        !drop_managed_save(guest, plan, err) || !job_fault(job, "kept", err) ||
+        !install_kept(job, plan, err))
         return STEP_FAILED;
     return guest_publish(guest, err) ? STEP_DONE : STEP_FAILED;
 }

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "driver/qemu/emulator.h"
+#include "driver/qemu/firmware.h"
 #include "driver/qemu/flags.h"
 #include "driver/qemu/plan_report.h"
 #include "driver/qemu/snapshot_define.h"
@@ -241,6 +242,23 @@ plan_memory(Guest *guest, CreatePlan *plan, const DomainSnapshot *snapshot, GErr
     return true;
 }
 
+/* The firmware's variables belong to what can be gone back to as a whole; the disks of a running
+ * guest alone are as after a power cut. */
+static bool
+plan_nvram(Guest *guest, CreatePlan *plan, const DomainSnapshot *snapshot, GError **err)
+{
+    const char *path = firmware_nvram_path(snapshot->domain);
+
+    if (!path || !file_exists(path) || (plan->is_live && !plan->memory))
+        return true;
+    plan->nvram_from = g_strdup(path);
+    plan->nvram_copy = firmware_copy_path(snapshot);
+    if (file_exists(plan->nvram_copy))
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "the file for the firmware's variables exists already: %s", plan->nvram_copy);
+    return true;
+}
+
 /* ---- the plan ---- */
 
 static CreatePlan *
@@ -261,6 +279,9 @@ make_plan(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
     record_state(guest, snapshot);
     if (!plan_overlays(guest, plan, snapshot, flags, err) ||
         !plan_memory(guest, plan, snapshot, err))
+        return NULL;
+    if (!(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA) &&
+        !plan_nvram(guest, plan, snapshot, err))
         return NULL;
     if (!(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA))
         plan->text = snapshot_file_text(snapshot, true);
@@ -350,6 +371,8 @@ report_plan(const Guest *guest, const CreatePlan *plan)
     plan_report_way(step, plan->is_live ? "live" : "offline", NULL);
     plan_report_guest(step, guest, meanwhile, plan->must_halt ? "off" : NULL);
     plan_report_overlays(step, plan->overlays);
+    if (plan->nvram_copy)
+        plan_report_make(step, "firmware's variables", plan->nvram_copy, plan->nvram_from);
     if (plan->memory) {
         plan_report_make(step, "memory", plan->memory->path, NULL);
         plan_report_copies(step, (guint64)guest_domain(guest)->memory.text * 1024);

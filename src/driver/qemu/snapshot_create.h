@@ -12,12 +12,13 @@
 
 typedef struct {
     char *name;
-    char *text;           /* of the snapshot's file; NULL: no metadata */
-    GPtrArray *overlays;  /* of NewOverlay */
-    bool is_live;         /* an emulator was there */
-    bool must_halt;       /* the guest ends when it is taken */
-    MemorySave *memory;   /* NULL: without */
-    SnapshotTree *before; /* the tree that the files still show, once COMMIT is written */
+    char *text;                    /* of the snapshot's file; NULL: no metadata */
+    GPtrArray *overlays;           /* of NewOverlay */
+    bool is_live;                  /* an emulator was there */
+    bool must_halt;                /* the guest ends when it is taken */
+    MemorySave *memory;            /* NULL: without */
+    char *nvram_from, *nvram_copy; /* firmware.h; NULL: none is made */
+    SnapshotTree *before;          /* the tree that the files still show, once COMMIT is written */
 } CreatePlan;
 
 void create_plan_free(CreatePlan *plan);

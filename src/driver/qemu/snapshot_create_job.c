@@ -11,6 +11,7 @@
 #include "driver/qemu/block.h"
 #include "driver/qemu/checkpoint.h"
 #include "driver/qemu/settings.h"
+#include "driver/qemu/firmware.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/memory_cache.h"
 #include "driver/qemu/snapshot_create.h"
@@ -27,6 +28,8 @@ create_plan_free(CreatePlan *plan)
     g_free(plan->name);
     g_free(plan->text);
     memory_save_free(plan->memory);
+    g_free(plan->nvram_from);
+    g_free(plan->nvram_copy);
     snapshot_tree_unref(plan->before);
     g_free(plan);
 }
@@ -48,6 +51,8 @@ save_plan(const void *data, Record *record)
     record_add_bool(record, "live", plan->is_live);
     record_add_bool(record, "halt", plan->must_halt);
     memory_save_to_record(plan->memory, record);
+    record_add(record, "nvram", plan->nvram_from);
+    record_add(record, "nvram-copy", plan->nvram_copy);
 }
 
 static void *
@@ -61,6 +66,8 @@ load_plan(const Record *record, GError **err)
     plan->is_live = record_get_bool(record, "live");
     plan->must_halt = record_get_bool(record, "halt");
     plan->memory = memory_save_from_record(record);
+    plan->nvram_from = g_strdup(record_get(record, "nvram"));
+    plan->nvram_copy = g_strdup(record_get(record, "nvram-copy"));
     return plan;
 }
 
@@ -187,6 +194,26 @@ drop_memory(Job *job, GError **err)
     return !plan->memory || memory_save_undo(job, plan->memory, err);
 }
 
+/* ---- firmware: what it keeps, at the moment of the memory ---- */
+
+static StepResult
+copy_nvram(Job *job, GError **err)
+{
+    const CreatePlan *plan = job_plan(job);
+
+    return !plan->nvram_copy || firmware_copy_make(job, plan->nvram_from, plan->nvram_copy, err)
+               ? STEP_DONE
+               : STEP_FAILED;
+}
+
+static bool
+drop_nvram(Job *job, GError **err)
+{
+    const CreatePlan *plan = job_plan(job);
+
+    return !plan->nvram_copy || firmware_copy_withdraw(job, plan->nvram_copy, err);
+}
+
 /* ---- switch: one transaction for all disks ---- */
 
 static StepResult
@@ -304,6 +331,8 @@ record_images(Job *job, Guest *guest, const CreatePlan *plan, GError **err)
     }
     if (plan->memory)
         image_records_add(records, plan->memory->path, plan->memory->mark, job_id(job));
+    if (plan->nvram_copy)
+        image_records_add(records, plan->nvram_copy, firmware_copy_mark(job), job_id(job));
     return image_records_save(records, err);
 }
 
@@ -386,6 +415,7 @@ static const JobStep steps[] = {
     {"create", .run = make_images, .undo = remove_images},
     {"attach", .run = attach_images, .undo = detach_images},
     {"memory", .run = save_memory, .undo = drop_memory},
+    {"firmware", .run = copy_nvram, .undo = drop_nvram},
     {"switch", .run = switch_disks},
     {"commit", .barrier = true},
     {"adopt", .run = adopt},

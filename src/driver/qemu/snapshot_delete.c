@@ -13,6 +13,7 @@
 #include "driver/qemu/disk_job.h"
 #include "driver/qemu/emulator.h"
 #include "driver/qemu/flags.h"
+#include "driver/qemu/firmware.h"
 #include "driver/qemu/image_record.h"
 #include "driver/qemu/kept.h"
 #include "driver/qemu/plan_report.h"
@@ -229,7 +230,8 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, GPtrArray *gone, GError 
     g_autoptr(ImageRecords) records = image_records_load(guest->qemu, guest->uuid, err);
     g_autoptr(ImageGraph) graph = NULL;
     Planner planner = {.guest = guest, .snapshot = snapshot, .records = records, .plan = plan};
-    const FileMark *memory;
+    const FileMark *memory, *nvram;
+    g_autofree char *nvram_path = NULL;
 
     if (!records || !check_snapshot(snapshot, err))
         return NULL;
@@ -240,6 +242,10 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, GPtrArray *gone, GError 
     memory = snapshot->memory.file ? image_records_find(records, snapshot->memory.file) : NULL;
     if (memory)
         doomed_images_add(plan->memories, snapshot->memory.file, *memory);
+    nvram_path = firmware_copy_path(snapshot);
+    nvram = nvram_path ? image_records_find(records, nvram_path) : NULL;
+    if (nvram)
+        doomed_images_add(plan->memories, nvram_path, *nvram);
     g_ptr_array_add(plan->names, g_strdup(snapshot->name));
     return g_steal_pointer(&plan);
 }

@@ -4,7 +4,9 @@
  * after it, and holds nothing. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
+#include "base/file.h"
 #include "base/log.h"
+#include "driver/qemu/firmware.h"
 #include "driver/qemu/kept.h"
 #include "driver/qemu/save_image.h"
 #include "driver/qemu/snapshot.h"
@@ -63,11 +65,14 @@ snapshot_tree_hold_images(ImageGraph *graph, const char *domain, const SnapshotT
         const DomainSnapshot *snapshot = snapshot_tree_at(tree, i);
         g_autofree char *holder =
             g_strdup_printf("snapshot %s of domain %s", snapshot->name, domain);
+        g_autofree char *nvram = firmware_copy_path(snapshot);
 
         machine_hold_images(graph, holder, snapshot->domain);
         machine_hold_images(graph, holder, snapshot->inactive_domain);
         if (snapshot->memory.file)
             image_graph_hold_file(graph, holder, snapshot->memory.file);
+        if (nvram && file_exists(nvram))
+            image_graph_hold_file(graph, holder, nvram);
     }
 }
 
