@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+import lab as labs
 import pytest
 
 libvirt = pytest.importorskip('libvirt')
@@ -93,7 +94,7 @@ def as_user(code: str, home: Path, **env: str) -> str:
     user = {'user': 65534, 'group': 65534, 'extra_groups': []} if os.geteuid() == 0 else {}
     done = subprocess.run([sys.executable, '-c', 'import libvirt\nlibvirt.registerErrorHandler(lambda c, e: None, None)\n' + code],
                           capture_output=True, text=True, timeout=30, **user,
-                          env={'LD_LIBRARY_PATH': os.environ.get('LD_LIBRARY_PATH', ''), 'HOME': str(home),
+                          env={'LD_LIBRARY_PATH': str(labs.for_any_user(CLIENT / 'libvirt.so.0').parent), 'HOME': str(home),
                                'XDG_CONFIG_HOME': str(home / 'config'), 'XDG_RUNTIME_DIR': str(home / 'run'),
                                'XDG_CACHE_HOME': str(home / 'cache'), **env})
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,9 @@ A Lab is a folder with everything the daemon would keep in /etc/libvirt, /run/li
 those paths in a mount namespace of its own, with a network namespace of its own. Several labs run side by side; nothing
 of the host's libvirt is touched. Needs root.
 """
+import atexit
 import ctypes
+import functools
 import json
 import os
 import re
@@ -84,6 +86,17 @@ class Console:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+@functools.cache
+def for_any_user(path: Path) -> Path:
+    """@path where every user can read it: a copy, if the tree lies in a folder that only its owner may enter."""
+    if all(os.stat(folder).st_mode & 0o005 == 0o005 for folder in path.resolve().parents):
+        return path
+    folder = Path(tempfile.mkdtemp(prefix='manifold-copy-'))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)
+    return Path(shutil.copy(path, folder))
 
 
 class Lab:
@@ -169,10 +182,10 @@ class Lab:
             if b'qemu-system' not in words[0] or state == 'Z':
                 continue
             try:
-                root = os.readlink(entry / 'cwd'), (entry / 'mountinfo').read_text()
+                mounts = (entry / 'mountinfo').read_text()
             except OSError:
                 continue
-            if str(self.dir) not in root[1] and not any(str(self.dir).encode() in w for w in words):
+            if self.dir.name not in mounts and not any(self.dir.name.encode() in w for w in words):
                 continue
             for i, word in enumerate(words):
                 if word == b'-name':

@@ -7,6 +7,7 @@ import re
 import select
 import shutil
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,9 @@ def lab():
 
 def define(lab, name: str) -> Path:
     path = lab.dir / f'{name}.xml'
-    path.write_text(lab.guest_xml(name, [lab.disk(f'{name}.qcow2')], extra=NIC))
+    # With a UUID, so that it can be defined again.
+    text = lab.guest_xml(name, [lab.disk(f'{name}.qcow2')], extra=NIC)
+    path.write_text(text.replace('</name>', f'</name><uuid>{uuid.uuid4()}</uuid>', 1))
     return path
 
 
@@ -271,8 +274,8 @@ def test_libvirt_dbus_lists_guests(lab, listed):
               '--method org.libvirt.Connect.ListDomains 0; kill $!')
     done = subprocess.run(['nsenter', f'--mount=/proc/{lab.pid}/ns/mnt', 'dbus-run-session', '--', 'bash', '-c', script],
                           env=environment(True), text=True, capture_output=True, timeout=60)
-    uuid = lab.virsh('domuuid', 'listed').stdout.strip().replace('-', '_')
-    assert uuid in done.stdout, done
+    path = lab.virsh('domuuid', 'listed').stdout.strip().replace('-', '_')
+    assert path in done.stdout, done
 
 
 def symbols(path: str, what: str) -> set[tuple[str, str]]:

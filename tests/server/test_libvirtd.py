@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import lab as labs
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
@@ -21,7 +22,14 @@ NOBODY = 65534
 pytestmark = pytest.mark.skipif(not LIBVIRTD.exists(), reason=f'{LIBVIRTD} is not built')
 
 
+@pytest.fixture(scope='module', autouse=True)
+def program() -> None:
+    Session.program = str(labs.for_any_user(LIBVIRTD))
+
+
 class Session:
+    program: str
+
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix='libvirtd-'))
         self.runtime = self.folder / 'run'
@@ -38,7 +46,7 @@ class Session:
 
     def start(self, *args: str, env: dict[str, str] | None = None, command: list[str] | None = None,
               **kw) -> subprocess.Popen:
-        process = subprocess.Popen([*(command or []), str(LIBVIRTD), *args], env={**self.env, **(env or {})},
+        process = subprocess.Popen([*(command or []), self.program, *args], env={**self.env, **(env or {})},
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **self.identity, **kw)
         self.processes.append(process)
         return process
