@@ -7,6 +7,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "driver/qemu/checkpoint.h"
 #include "driver/qemu/disk_job.h"
 #include "driver/qemu/flags.h"
 #include "driver/qemu/image_record.h"
@@ -127,7 +128,8 @@ undo_plan_make(Guest *guest, guint flags, GError **err)
     g_autoptr(ImageGraph) graph = NULL;
     const KeptState *kept;
 
-    if (!guest_require_idle(guest, err) || !disk_jobs_require_none(guest, err))
+    if (!guest_require_idle(guest, err) || !disk_jobs_require_none(guest, err) ||
+        !checkpoints_require_none(guest, "undoing a revert", err))
         return NULL;
     kept = require_kept(guest, err);
     records = kept ? image_records_load(guest->qemu, guest->uuid, err) : NULL;
