@@ -256,3 +256,15 @@ def test_filter_binding_says_what_is_missing(conn):
     fails(libvirt.VIR_ERR_NO_SUPPORT, conn.nwfilterBindingCreateXML, xml)
     fails(libvirt.VIR_ERR_NO_NWFILTER_BINDING, conn.nwfilterBindingLookupByPortDev, 'vnet0')
     assert conn.listAllNWFilterBindings() == []
+
+
+# ---- interfaces of the host ----
+
+def test_interface_is_looked_at(lab, conn):
+    names = set(conn.listInterfaces()) | set(conn.listDefinedInterfaces())
+    assert 'lo' in names and len(conn.listAllInterfaces()) == len(names)
+    lo = conn.interfaceLookupByName('lo')
+    assert lo.MACString() == '00:00:00:00:00:00'
+    assert "<interface type='ethernet' name='lo'>" in lo.XMLDesc() and "<mtu size='65536'/>" in lo.XMLDesc()
+    fails(libvirt.VIR_ERR_NO_INTERFACE, conn.interfaceLookupByName, '../net/lo')
+    fails(libvirt.VIR_ERR_NO_SUPPORT, conn.interfaceDefineXML, lo.XMLDesc())
