@@ -289,8 +289,10 @@ image_graph_check(const ImageGraph *graph, const char *path, GError **err)
 
     for (int depth = 0; node; node = node->below) {
         if (node->problem)
-            return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' cannot be used: %s", path,
-                        node->problem);
+            return fail(err, VIR_ERR_OPERATION_FAILED,
+                        "image '%s' cannot be used: %s: put it back, or go to "
+                        "a state that does not need it",
+                        path, node->problem);
         if (++depth > IMAGE_CHAIN_MAX)
             return fail(err, VIR_ERR_OPERATION_FAILED,
                         "the chain of '%s' has more than %d images, or leads back to itself", path,

@@ -359,3 +359,228 @@ def test_failed_clone_leaves_nothing(lab):
     lab.virsh('snapshot-clone', 'g', 's2', 'c', '--image', f'vda={lab.images}/other.qcow2')
     assert {dom.name() for dom in guest.conn.listAllDomains()} == {'g', 'c'}
     assert (lab.images / 'c-vda.qcow2').read_text() == 'mine'
+
+
+# ---- reverts in the hard cases ----
+
+def edit_disks(guest: Guest, change) -> None:
+    xml = ET.fromstring(guest.dom.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    change(xml.find('devices'))
+    guest.dom = guest.conn.defineXML(ET.tostring(xml, encoding='unicode'))
+
+
+def remove_disk(target: str):
+    return lambda devices: devices.remove(devices.find(f"disk/target[@dev='{target}']/.."))
+
+
+@pytest.mark.parametrize('state', (OFF, RUNNING))
+def test_disks_that_came_or_went_since_are_as_they_were(lab, state):
+    guest = Guest(lab, disks=3)
+    guest.write(1)
+    guest.snap('three')
+    guest.write(2)
+    edit_disks(guest, remove_disk('vdb'))
+    assert len(guest.tops()) == 2
+    guest.snap('two')
+    extra = lab.disk('extra.img')
+    edit_disks(guest, lambda devices: devices.append(ET.fromstring(
+        f"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{extra}'/><target dev='vdd' bus='virtio'/></disk>")))
+    guest.snap('other')
+    guest.bring(state)
+    guest.revert('three', RUN if state == RUNNING else 0)
+    assert guest.holds(1) and len(guest.tops()) == 3 and guest.dom.state()[0] == state
+    guest.bring(state)
+    guest.revert('other')
+    assert len(guest.tops()) == 3 and guest.read_image(*guest.tops()[0]) == 6
+    guest.bring(state)
+    guest.revert('two')
+    assert len(guest.tops()) == 2
+    assert extra.name in guest.files()
+    for name in ('three', 'other', 'two'):
+        guest.delete(name)
+    assert guest.read_image(*guest.tops()[0]) == 6 and extra.exists()
+
+
+def test_sources_that_differ_after_the_last_dot_get_names_of_their_own(lab):
+    guest = Guest(lab, disks=2)
+    guest.dom.undefine()
+    guest.paths = [lab.disk('disk.0'), lab.disk('disk.1')]
+    xml = guest.lab.guest_xml('g', guest.paths, memory=32)
+    guest.dom = guest.conn.defineXML(xml)
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    guest.snap('s2')
+    tops = []
+    for name, value in (('s1', 1), ('s2', 2), ('s1', 1)):       # well within a second
+        guest.revert(name)
+        assert guest.holds(value)
+        tops += [path for path, _ in guest.tops()]
+    assert len(set(tops)) == 6
+    for name in ('s1', 's2'):
+        guest.delete(name)
+    assert guest.holds(1)
+    assert guest.files() == {'g0.img', 'g1.img', 'disk.0', 'disk.1'}
+
+
+def test_tree_without_a_current_snapshot_is_reverted(lab):
+    guest = Guest(lab, disks=1)
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    guest.snap('s2')
+    guest.write(3)
+    for name in ('s2', 's1'):
+        xml = guest.dom.snapshotLookupByName(name).getXMLDesc()
+        guest.delete(name, libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
+        guest.dom.snapshotCreateXML(xml, libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE)
+    guest.delete('s1', libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
+    assert not guest.dom.hasCurrentSnapshot()
+    lab.virsh('snapshot-revert', 'g', 's2', '--keep')
+    assert guest.holds(2) and guest.dom.snapshotCurrent().getName() == 's2'
+    lab.virsh('snapshot-undo', 'g')
+    assert guest.holds(3) and not guest.dom.hasCurrentSnapshot()
+
+
+def test_transient_guest_goes_to_states_in_which_it_exists(lab):
+    guest = Guest(lab, disks=1)
+    guest.write(1)
+    xml = guest.dom.XMLDesc()
+    guest.dom.undefine()
+    guest.dom = guest.conn.createXML(xml)
+    guest.snap('s1')
+    guest.snap('m1', memory=True)
+    with pytest.raises(libvirt.libvirtError, match='transient'):
+        guest.revert('s1')
+    guest.revert('s1', RUN)
+    assert guest.dom.isActive() and not guest.dom.isPersistent() and guest.holds(1)
+    guest.revert('m1')
+    assert guest.dom.state()[0] == RUNNING
+    lab.virsh('snapshot-revert', 'g', 's1', '--paused', '--keep')
+    assert guest.dom.state()[0] == PAUSED
+    lab.virsh('snapshot-undo', 'g')
+    assert guest.dom.state()[0] == RUNNING
+    guest.dom.destroy()
+    wait_for(lambda: not guest.conn.listAllDomains(), what='the end of the domain')
+    assert not list((lab.dir / 'lib/qemu/kept').iterdir())
+
+
+def test_guest_that_sleeps_is_reverted(lab):
+    guest = Guest(lab, disks=1, boots=True)
+    guest.dom.create()
+    console = guest.console()
+    console.prepare()
+    guest.snap('m1', memory=True)
+    os.write(console.fd, b'echo mem > /sys/power/state\n')
+    wait_for(lambda: guest.dom.state()[0] == libvirt.VIR_DOMAIN_PMSUSPENDED, 60, 'the sleep of the guest')
+    console.close()
+    with pytest.raises(libvirt.libvirtError, match='PMSUSPENDED'):
+        guest.snap('s2')
+    guest.revert('m1')
+    assert guest.dom.state()[0] == RUNNING
+    console = guest.console()
+    assert console.run('echo awake').strip() == 'awake'
+    console.close()
+
+
+def test_broken_chain_is_told_with_file_disk_and_advice(lab):
+    guest = Guest(lab, disks=2)
+    guest.snap('s1')
+    guest.snap('s2')
+    lost = lab.images / 'g1.s1'
+    lost.rename(lab.images / 'away')
+    before = guest.files()
+    guest.revert('s1')
+    with pytest.raises(libvirt.libvirtError) as told:
+        guest.revert('s2')
+    for word in (str(lost), 'vdb', 'snapshot s2', 'put it back'):
+        assert word in str(told.value), told.value
+    (lab.images / 'away').rename(lost)
+    guest.revert('s2')
+    assert before
+
+
+def test_raw_disk_that_looks_like_another_format_stays_raw(lab):
+    guest = Guest(lab, disks=1, form='raw')
+    trap = lab.images / 'trap'
+    subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', '/etc/hostname', '-F', 'raw', str(trap), '16M'], check=True)
+    with open(guest.paths[0], 'r+b') as disk:
+        disk.write(trap.read_bytes()[:65536])
+    trap.unlink()
+    guest.snap('s1')
+    guest.revert('s1')
+    chain = json.loads(subprocess.run(['qemu-img', 'info', '--backing-chain', '--output=json', guest.tops()[0][0]],
+                                      check=True, capture_output=True, text=True).stdout)
+    assert [image['format'] for image in chain] == ['qcow2', 'raw']
+    guest.delete('s1')
+    assert guest.tops() == [(str(guest.paths[0]), 'raw')]
+    assert guest.paths[0].read_bytes()[:4] == b'QFI\xfb'
+
+
+def test_chain_may_be_as_long_as_it_can_be_opened(lab):
+    guest = Guest(lab, disks=1)
+    guest.write(1)
+    for i in range(199):
+        guest.snap(f's{i}', body="<disks><disk name='vda'/></disks>")
+    with pytest.raises(libvirt.libvirtError, match='200'):
+        guest.snap('too-many')
+    guest.dom.create()
+    guest.dom.destroy()
+    guest.revert('s198', RUN)
+    assert guest.dom.state()[0] == RUNNING
+    guest.revert('s0')
+    assert guest.holds(1)
+    guest.delete('s100')
+    assert guest.holds(1)
+
+
+# ---- looking and repairing ----
+
+def verify(lab: Lab, *words: str) -> dict:
+    return json.loads(lab.virsh('snapshot-verify', 'g', *words, '--json', check=False).stdout)
+
+
+def test_verify_finds_what_is_wrong_and_repair_mends_what_can_be(lab):
+    guest = Guest(lab, disks=2)
+    build_tree(guest)
+    guest.bring(OFF)
+    lab.virsh('snapshot-revert', 'g', 's2', '--keep')
+    assert verify(lab)['findings'] == []
+    assert 'agree' in lab.virsh('snapshot-verify', 'g').stdout
+    # A file of ours that nobody needs: its snapshot was forgotten with the files left.
+    guest.delete('s6', libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
+    metadata = lab.dir / 'lib/qemu/snapshot/g'
+    (metadata / 's1.xml').unlink()
+    lost = Path(guest.tops()[0][0])
+    found = verify(lab)
+    assert {finding['rule'] for finding in found['findings']} >= {'metadata', 'stray'}
+    failed = lab.virsh('snapshot-verify', 'g', check=False)
+    assert failed.returncode and 'problem' in failed.stderr and 'repair:' in failed.stdout
+    before = guest.files()
+    done = verify(lab, '--repair')
+    assert done['findings'] == [] and done['repaired'] == found['open']
+    assert guest.files() < before and (metadata / 's1.xml').exists()
+    # What cannot be repaired stays, with advice.
+    lost.rename(lab.images / 'away')
+    found = verify(lab, '--repair')
+    assert [finding for finding in found['findings'] if finding['path'] == str(lost) and finding['advice']]
+    (lab.images / 'away').rename(lost)
+
+
+def test_repair_finishes_a_deletion_that_was_cancelled(lab):
+    guest = Guest(lab, disks=1)
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    metadata = lab.dir / 'lib/qemu/snapshot/g/s1.xml'
+    lab.stop()
+    text = metadata.read_text()
+    metadata.write_text(text.replace("snapshot='external' type='file'>", "snapshot='external' type='file'><snapshotDeleteInProgress/>"))
+    assert metadata.read_text() != text
+    lab.start()
+    guest.dom = lab.conn().lookupByName('g')
+    assert [finding['rule'] for finding in verify(lab)['findings']] == ['deleting']
+    with pytest.raises(libvirt.libvirtError, match='delete it again'):
+        guest.revert('s1')
+    assert verify(lab, '--repair')['findings'] == []
+    assert guest.tree() == {} and guest.holds(2) and guest.files() == {'g0.img'}

@@ -32,7 +32,7 @@ MISSING = {
 }
 
 # What only we have: each goes through libmanifold.
-OWN_COMMANDS = {'snapshot-clone', 'snapshot-undo'}
+OWN_COMMANDS = {'snapshot-clone', 'snapshot-undo', 'snapshot-verify'}
 OWN_OPTIONS = {('snapshot-create', 'dry-run'), ('snapshot-create-as', 'dry-run'), ('snapshot-delete', 'dry-run'),
                ('snapshot-revert', 'dry-run'), ('snapshot-revert', 'image'), ('snapshot-revert', 'keep'),
                ('snapshot-revert', 'keep-disks')}

@@ -130,7 +130,14 @@ doomed_image_remove(const Guest *guest, const DoomedImage *image, const ImageGra
                     ImageRecords *records)
 {
     g_autoptr(GError) why = NULL;
+    FileMark now;
 
+    if (file_mark_of(image->path, &now) && !file_mark_equal(now, image->mark)) {
+        log_warning(LOG_QEMU, "%s: '%s' is kept: it is not the file that was made there",
+                    guest->name, image->path);
+        image_records_remove(records, image->path);
+        return;
+    }
     if (file_exists(image->path) &&
         (!image_graph_may_remove(graph, image->path, image->mark, &why) ||
          !image_remove(image->path, image->mark, &why))) {

@@ -69,13 +69,20 @@ NewOverlay *
 new_overlay_plan(const char *target, const char *base_path, ImageFormat base_format,
                  const char *path, GError **err)
 {
-    g_autoptr(ImageHeader) base = image_header_read_file(base_path, base_format, err);
+    g_autoptr(ImageChain) chain = image_chain_read(base_path, base_format, NULL, err);
+    const ImageHeader *base;
     NewOverlay *overlay;
 
-    if (!base) {
+    if (!chain) {
         g_prefix_error(err, "disk %s: ", target);
         return NULL;
     }
+    if (chain->layers->len >= IMAGE_CHAIN_MAX)
+        return fail_null(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                         "disk %s: its chain has %u images already, and no more than %d can be "
+                         "opened: delete a snapshot below '%s'",
+                         target, chain->layers->len, IMAGE_CHAIN_MAX, base_path);
+    base = image_chain_top(chain)->header;
     overlay = g_new0(NewOverlay, 1);
     overlay->target = g_strdup(target);
     overlay->base_path = g_strdup(base_path);

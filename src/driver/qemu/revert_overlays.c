@@ -125,7 +125,7 @@ plan_disk(RevertPlanner *planner, const Disk *disk, GError **err)
                     storage_type_to_string(disk->type));
     image_graph_hold(planner->graph, "the new state", base, format);
     if (!image_graph_check(planner->graph, base, err)) {
-        g_prefix_error(err, "disk %s: ", disk->target.dev);
+        g_prefix_error(err, "disk %s of snapshot %s: ", disk->target.dev, planner->snapshot->name);
         return false;
     }
     path = choose_name(planner, disk, base, err);

@@ -32,6 +32,7 @@ qemu_snapshot_slots(DriverSlots *slots)
     snapshot_delete_slots(slots);
     revert_slots(slots);
     undo_slots(slots);
+    repair_slots(slots);
     clone_slots(slots);
     save_slots(slots);
     undefine_slots(slots);

@@ -39,6 +39,7 @@ bool snapshots_rename(Guest *guest, const char *old_name, GError **err);
 void snapshot_list_slots(DriverSlots *slots);
 void snapshot_create_slots(DriverSlots *slots);
 void snapshot_delete_slots(DriverSlots *slots);
+void repair_slots(DriverSlots *slots);
 void revert_slots(DriverSlots *slots);
 void save_slots(DriverSlots *slots);
 void undefine_slots(DriverSlots *slots);

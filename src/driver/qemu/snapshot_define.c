@@ -270,6 +270,23 @@ name_image(SnapshotDisk *entry, const Disk *disk, const char *snapshot, GError *
     return true;
 }
 
+/* `disk.0` and `disk.1` would both become `disk.<snapshot>`: then the whole name stays. */
+static void
+settle_clash(const DomainSnapshot *snapshot, const Domain *machine, gsize n)
+{
+    SnapshotDisk *entry = snapshot->disks[n];
+
+    for (gsize i = 0; i < n; i++) {
+        const Disk *disk = machine->disks[n];
+
+        if (g_strcmp0(snapshot->disks[i]->source.file, entry->source.file) != 0)
+            continue;
+        g_free(entry->source.file);
+        entry->source.file = g_strdup_printf("%s.%s", disk->source.file, snapshot->name);
+        return;
+    }
+}
+
 static bool
 check_names_differ(const DomainSnapshot *snapshot, GError **err)
 {
@@ -292,12 +309,15 @@ snapshot_name_images(DomainSnapshot *snapshot, const Domain *machine, GError **e
 {
     for (gsize i = 0; i < snapshot->n_disks; i++) {
         SnapshotDisk *entry = snapshot->disks[i];
+        bool is_named_here;
 
         if (entry->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
             continue;
-        if (!disk_source_path(entry->type, &entry->source) &&
-            !name_image(entry, machine->disks[i], snapshot->name, err))
+        is_named_here = !disk_source_path(entry->type, &entry->source);
+        if (is_named_here && !name_image(entry, machine->disks[i], snapshot->name, err))
             return false;
+        if (is_named_here)
+            settle_clash(snapshot, machine, i);
     }
     return check_names_differ(snapshot, err);
 }

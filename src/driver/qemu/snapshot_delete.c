@@ -269,6 +269,13 @@ begin_next(Call *call, Job *job)
 bool
 snapshot_delete_begin(Guest *guest, GPtrArray *names, Call *call, GError **err)
 {
+    return snapshot_delete_begin_for(guest, names, call, begin_next, err);
+}
+
+bool
+snapshot_delete_begin_for(Guest *guest, GPtrArray *names, Call *call, JobAnswer answer,
+                          GError **err)
+{
     const DomainSnapshot *snapshot = snapshot_tree_require(guest->snapshots, names->pdata[0], err);
     DeletePlan *plan = snapshot ? make_plan(guest, snapshot, NULL, err) : NULL;
 
@@ -277,7 +284,7 @@ snapshot_delete_begin(Guest *guest, GPtrArray *names, Call *call, GError **err)
     for (guint i = 1; i < names->len; i++)
         g_ptr_array_add(plan->next, g_strdup(names->pdata[i]));
     return guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest), call,
-                         begin_next, err);
+                         answer, err);
 }
 
 /* The snapshots that a call is about, children before parents. */

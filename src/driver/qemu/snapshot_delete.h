@@ -45,6 +45,7 @@ typedef struct {
     GPtrArray *next;
     guint at;       /* merge that runs */
     bool has_begun; /* merging, in this process */
+    guint found;    /* problems before a repair (snapshot_repair.c) */
 } DeletePlan;
 
 void image_merge_free(ImageMerge *merge);
@@ -58,4 +59,6 @@ bool snapshot_merge_end_daemon(Job *job, GError **err);
  * is left. */
 StepResult snapshot_merge_run(Job *job, ImageMerge *merge, guint number, GError **err);
 /* Begin deleting @names[0], then the others. */
+bool snapshot_delete_begin_for(Guest *guest, GPtrArray *names, Call *call, JobAnswer answer,
+                               GError **err);
 bool snapshot_delete_begin(Guest *guest, GPtrArray *names, Call *call, GError **err);

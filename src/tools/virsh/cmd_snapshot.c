@@ -698,6 +698,9 @@ const Command snapshot_commands[] = {
      "make a new domain out of a snapshot", COMMAND_JSON,
      "Its disks are overlays on the images that the snapshot keeps; UUID, MAC addresses and "
      "generation id are its own."},
+    {"snapshot-verify", cmd_snapshot_verify, snapshot_verify_options,
+     "look whether snapshots, definition and images agree", COMMAND_JSON,
+     "Fails when something is wrong, and tells what can be done."},
     {"snapshot-undo", cmd_snapshot_undo, snapshot_undo_options,
      "go back to the state that a revert has left", COMMAND_JSON,
      "After snapshot-revert --keep only. What the guest has now is discarded."},

@@ -216,3 +216,28 @@ const Option snapshot_clone_options[] = {
     FLAG("dry-run", "tell what would be done, and do nothing"),
     END_OF_OPTIONS,
 };
+
+bool
+cmd_snapshot_verify(Shell *shell, const Args *args)
+{
+    g_autoptr(virDomain) domain = args_domain(shell, args);
+    const Manifold *calls = domain ? manifold_load(shell) : NULL;
+    gsize count = 0;
+
+    if (!calls || !manifold_print_findings(shell,
+                                           args_has(args, "repair") ? calls->repair(domain, 0)
+                                                                    : calls->verify(domain, 0),
+                                           &count))
+        return false;
+    if (count > 0)
+        return shell_fail(shell, "%zu problem%s of domain %s", count, count > 1 ? "s" : "",
+                          virDomainGetName(domain));
+    shell_note(shell, "Snapshots and images of domain %s agree\n", virDomainGetName(domain));
+    return true;
+}
+
+const Option snapshot_verify_options[] = {
+    DOMAIN,
+    FLAG("repair", "repair what can be repaired without losing data"),
+    END_OF_OPTIONS,
+};

@@ -12,5 +12,7 @@ virDomainSnapshotPtr args_snapshot(Shell *shell, const Args *args, virDomainPtr 
 
 bool cmd_snapshot_revert(Shell *shell, const Args *args);
 bool cmd_snapshot_undo(Shell *shell, const Args *args);
+bool cmd_snapshot_verify(Shell *shell, const Args *args);
 bool cmd_snapshot_clone(Shell *shell, const Args *args);
-extern const Option snapshot_revert_options[], snapshot_undo_options[], snapshot_clone_options[];
+extern const Option snapshot_revert_options[], snapshot_undo_options[], snapshot_clone_options[],
+    snapshot_verify_options[];
