@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "driver/qemu/image_record.h"
+#include "driver/qemu/kept.h"
 #include "driver/qemu/save.h"
 #include "driver/qemu/checkpoint.h"
 #include "driver/qemu/snapshot.h"
@@ -55,6 +56,8 @@ remove_files(Job *job, GError **err)
     Guest *guest = job_context(job);
     const UndefinePlan *plan = job_plan(job);
 
+    if (!guest_is_running(guest))
+        kept_discard(guest);
     if (!guest_is_running(guest) &&
         (!snapshots_forget_all(guest, err) || !checkpoints_forget_all(guest, err) ||
          !job_fault(job, "records", err) || !image_records_forget(guest->qemu, guest->uuid, err)))
