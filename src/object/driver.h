@@ -73,11 +73,14 @@ struct Driver {
     void (*close)(Driver *driver, DriverConn *conn);
     /* Number of a feature (VIR_DRV_FEATURE_*): 1, 0, or -1 with @err. On the loop's thread. */
     int (*supports_feature)(Driver *driver, DriverConn *conn, int feature, GError **err);
-    /* The strand of an object of @kind, a new reference; NULL: there is none, the slot says so itself. Loop's thread. */
+    /* The strand of an object of @kind, a new reference; NULL: there is none, the slot says so itself. Any thread. */
     Strand *(*find_strand)(Driver *driver, ApiObjectKind kind, const guchar uuid[16]);
     /* The strand on which even reads of this object wait, because what a crash left half done is being finished there; a new
-     * reference. NULL, as the function or as its answer: they do not wait. Loop's thread. */
+     * reference. NULL, as the function or as its answer: they do not wait. Any thread. */
     Strand *(*find_settling)(Driver *driver, ApiObjectKind kind, const guchar uuid[16]);
+    /* The strand on which calls of @proc wait until the driver has found its objects; a new reference. NULL, as the function or
+     * as its answer: they do not wait. Any thread. */
+    Strand *(*find_loading)(Driver *driver, const ApiProc *proc);
 
     DriverSlots slots;
 

@@ -221,16 +221,29 @@ registry_publish_new(Registry *registry, void *take_view, GError **err)
     return registry_publish_any(registry, take_view, true, err);
 }
 
-void
-registry_withdraw(Registry *registry, const guchar uuid[16])
+static void
+registry_withdraw_any(Registry *registry, const guchar uuid[16], const View *only)
 {
-    View *view;
+    View *view = NULL;
     GPtrArray *list = NULL;
 
     g_mutex_lock(&registry->lock);
-    view = registry_unlink(registry, uuid);
+    if (!only || g_hash_table_lookup(registry->by_uuid, uuid) == only)
+        view = registry_unlink(registry, uuid);
     if (view)
         list = g_steal_pointer(&registry->list);
     g_mutex_unlock(&registry->lock);
     registry_free_old(view, list);
+}
+
+void
+registry_withdraw(Registry *registry, const guchar uuid[16])
+{
+    registry_withdraw_any(registry, uuid, NULL);
+}
+
+void
+registry_withdraw_view(Registry *registry, const void *view)
+{
+    registry_withdraw_any(registry, ((const View *)view)->uuid, view);
 }

@@ -33,3 +33,5 @@ bool registry_publish(Registry *registry, void *take_view, GError **err);
 bool registry_publish_new(Registry *registry, void *take_view, GError **err);
 /* Forget the object. */
 void registry_withdraw(Registry *registry, const guchar uuid[16]);
+/* The same, unless another view has taken the place of @view meanwhile. */
+void registry_withdraw_view(Registry *registry, const void *view);

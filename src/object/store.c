@@ -162,10 +162,9 @@ store_set_autostart(Store *store, const char *name, bool autostart, GError **err
 
 /* One file for @func; whatever is wrong with it is logged, and the file stays as it is. */
 static void
-store_load_file(Store *store, const char *file_name, StoreLoadFunc func, void *opaque)
+store_load_file(Store *store, const char *stem, StoreLoadFunc func, void *opaque)
 {
-    g_autofree char *path = g_strconcat(store->dir, "/", file_name, NULL);
-    g_autofree char *stem = g_strndup(file_name, strlen(file_name) - strlen(SUFFIX));
+    g_autofree char *path = store_path(store, stem);
     g_autofree char *xml = NULL;
     g_autoptr(GError) error = NULL;
     gsize len = 0;
@@ -177,18 +176,31 @@ store_load_file(Store *store, const char *file_name, StoreLoadFunc func, void *o
               error ? error->message : "unknown reason");
 }
 
+char **
+store_list(const Store *store, GError **err)
+{
+    g_auto(GStrv) names = dir_list(store->dir, err);
+    GPtrArray *stems;
+
+    if (!names)
+        return NULL;
+    stems = g_ptr_array_new();
+    for (char **name = names; *name; name++) {
+        if (**name != '.' && g_str_has_suffix(*name, SUFFIX) && strlen(*name) > strlen(SUFFIX))
+            g_ptr_array_add(stems, g_strndup(*name, strlen(*name) - strlen(SUFFIX)));
+    }
+    g_ptr_array_add(stems, NULL);
+    return (char **)g_ptr_array_free(stems, FALSE);
+}
+
 bool
 store_load(Store *store, StoreLoadFunc func, void *opaque, GError **err)
 {
-    g_auto(GStrv) names = dir_list(store->dir, err);
+    g_auto(GStrv) stems = store_list(store, err);
 
-    if (!names)
-        return false;
-    for (char **name = names; *name; name++) {
-        if (**name != '.' && g_str_has_suffix(*name, SUFFIX) && strlen(*name) > strlen(SUFFIX))
-            store_load_file(store, *name, func, opaque);
-    }
-    return true;
+    for (char **stem = stems; stem && *stem; stem++)
+        store_load_file(store, *stem, func, opaque);
+    return stems != NULL;
 }
 
 /* Does the name still lead to the file that @fd has open? Whoever ends removes it. */

@@ -37,6 +37,8 @@ bool store_set_autostart(Store *store, const char *name, bool autostart, GError 
  * the path. True: the object was taken. */
 typedef bool (*StoreLoadFunc)(const char *path, const char *stem, const char *xml, gsize len,
                               bool autostart, void *opaque, GError **err);
+/* The names without ".xml" of all files, sorted. g_strfreev. NULL when the folder cannot be read. */
+char **store_list(const Store *store, GError **err);
 /* Call @func for every *.xml, sorted by name. False only when the folder cannot be read. */
 bool store_load(Store *store, StoreLoadFunc func, void *opaque, GError **err);
 

@@ -278,6 +278,20 @@ decode_args(ServerCall *call, WireMessage *message, GError **err)
     return true;
 }
 
+static bool place_call(ServerCall *call, GError **err);
+
+/* The driver has found its objects: as if the call came now. */
+static void
+call_place_again(void *opaque)
+{
+    ServerCall *call = opaque;
+    GError *error = NULL;
+
+    g_clear_pointer(&call->strand, strand_unref);
+    if (!place_call(call, &error))
+        finish_call(&call->call, error);
+}
+
 /* Put a decoded call where it runs. False: it was refused, and nothing will call it. */
 static bool
 place_call(ServerCall *call, GError **err)
@@ -286,6 +300,10 @@ place_call(ServerCall *call, GError **err)
     Driver *driver = call->call.driver;
     Pool *pool = call->client->server->daemon->host.pool;
 
+    if (driver->find_loading && (call->strand = driver->find_loading(driver, proc))) {
+        strand_post_internal(call->strand, call_place_again, call);
+        return true;
+    }
     if (proc->run == API_RUN_LOOP && proc->owner_uuid_offset >= 0 && driver->find_settling)
         call->strand = driver->find_settling(
             driver, proc->owner, (const guchar *)call->call.args + proc->owner_uuid_offset);

@@ -41,7 +41,7 @@ check_identity(QemuDriver *qemu, const Domain *dom, GuestView *by_uuid, GError *
         return fail(err, VIR_ERR_OPERATION_FAILED, "domain '%s' is already defined with uuid %s",
                     by_uuid->view.name, uuid);
     }
-    by_name = registry_lookup_name(qemu->guests, dom->name);
+    by_name = guest_view_read(registry_lookup_name(qemu->guests, dom->name));
     if (!by_name)
         return true;
     if (!uuid_equal(by_name->view.uuid, dom->uuid)) {
@@ -57,7 +57,7 @@ check_identity(QemuDriver *qemu, const Domain *dom, GuestView *by_uuid, GError *
 static Guest *
 find_or_make(QemuDriver *qemu, const Domain *dom, bool *is_new, GError **err)
 {
-    GuestView *view = registry_lookup_uuid(qemu->guests, dom->uuid);
+    GuestView *view = guest_view_read(registry_lookup_uuid(qemu->guests, dom->uuid));
     Guest *guest = NULL;
 
     if (check_identity(qemu, dom, view, err))
@@ -79,7 +79,7 @@ guest_for_transient(QemuDriver *qemu, Domain *config, GError **err)
     if (!guest)
         return NULL;
     if (!is_new) {
-        GuestView *view = registry_lookup_uuid(qemu->guests, config->uuid);
+        GuestView *view = guest_view_read(registry_lookup_uuid(qemu->guests, config->uuid));
         bool is_active = view && view->emulator;
 
         if (view)
@@ -227,7 +227,7 @@ check_rename(Guest *guest, const char *new_name, GError **err)
         return false;
     if (!strcmp(guest->name, new_name))
         return fail(err, VIR_ERR_INVALID_ARG, "Can't rename domain to itself");
-    other = registry_lookup_name(guest->qemu->guests, new_name);
+    other = guest_view_read(registry_lookup_name(guest->qemu->guests, new_name));
     if (!other)
         return true;
     view_unref(other);

@@ -18,9 +18,9 @@
 #include "driver/qemu/settings.h"
 #include "driver/qemu/guest.h"
 #include "driver/qemu/kept.h"
+#include "driver/qemu/load.h"
 #include "driver/qemu/memory_cache.h"
 #include "driver/qemu/ports.h"
-#include "driver/qemu/reconnect.h"
 #include "job/fault.h"
 
 QemuDriver *
@@ -105,6 +105,7 @@ qemu_free(QemuDriver *qemu)
     if (!qemu)
         return;
     memory_caches_free(qemu->memory_caches);
+    loading_free(qemu->loading);
     registry_free(qemu->guests);
     capabilities_free(qemu->capabilities);
     qemu_config_free(qemu->config);
@@ -177,14 +178,11 @@ qemu_start(Driver *driver, const DriverHost *host, GError **err)
                                           qemu->config->websocket_port_max);
     qemu->capabilities = capabilities_new(qemu);
     qemu->memory_caches = memory_caches_new(qemu);
-    driver->state = qemu;
-    if (!qemu_load(qemu, err)) {
-        driver->state = NULL;
+    qemu->loading = loading_new(qemu, err);
+    if (!qemu->loading)
         return false;
-    }
-    qemu_reconnect(qemu);
-    capabilities_start(qemu->capabilities);
-    g_steal_pointer(&qemu);
+    driver->state = qemu;
+    loading_start(g_steal_pointer(&qemu)->loading);
     return true;
 }
 
@@ -205,8 +203,10 @@ static void
 qemu_stop(Driver *driver)
 {
     QemuDriver *qemu = driver->state;
-    g_autoptr(GPtrArray) views = registry_list(qemu->guests);
+    g_autoptr(GPtrArray) views = NULL;
 
+    loading_stop(qemu->loading);
+    views = registry_list(qemu->guests);
     for (guint i = 0; i < views->len; i++) {
         Guest *guest = ((GuestView *)g_ptr_array_index(views, i))->guest;
 
@@ -279,6 +279,13 @@ qemu_find_settling(Driver *driver, ApiObjectKind kind, const guchar uuid[16])
                                                     : NULL;
 }
 
+/* Until the names of all guests are known. */
+static Strand *
+qemu_find_loading(Driver *driver, const ApiProc *proc)
+{
+    return loading_strand(((QemuDriver *)driver->state)->loading, proc);
+}
+
 static const char *const schemes[] = {"qemu", NULL};
 
 Driver qemu_driver = {
@@ -295,6 +302,7 @@ Driver qemu_driver = {
     .supports_feature = qemu_supports_feature,
     .find_strand = qemu_find_strand,
     .find_settling = qemu_find_settling,
+    .find_loading = qemu_find_loading,
 };
 
 /* The slots are filled by the files that implement them, before main. */

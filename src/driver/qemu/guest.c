@@ -11,6 +11,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "driver/qemu/emulator.h"
@@ -19,9 +20,19 @@
 #include "driver/qemu/snapshot.h"
 #include "driver/qemu/status.h"
 
+#define DEFINITION_BYTES_MAX (16 * 1024 * 1024)
+
+/* A definition whose file is read when somebody asks for it. */
+typedef struct {
+    gsize is_read; /* for g_once_init_enter */
+    char *path, *name;
+    guchar uuid[16];
+} MachineFile;
+
 struct Machine {
     gatomicrefcount refs;
     Domain *domain;
+    MachineFile *file; /* NULL: @domain was there from the beginning */
 };
 
 static Machine *
@@ -50,12 +61,40 @@ machine_unref(Machine *machine)
     if (!machine || !g_atomic_ref_count_dec(&machine->refs))
         return;
     domain_free(machine->domain);
+    if (machine->file) {
+        g_free(machine->file->path);
+        g_free(machine->file->name);
+        g_free(machine->file);
+    }
     g_free(machine);
+}
+
+static Domain *
+machine_file_parse(const MachineFile *file, GError **err)
+{
+    g_autofree char *xml = file_read(file->path, DEFINITION_BYTES_MAX, NULL, err);
+    g_autoptr(Domain) domain = xml ? domain_parse(xml, MODEL_PARSE_INACTIVE, err) : NULL;
+
+    if (!domain)
+        return NULL;
+    if (strcmp(domain->name, file->name) != 0 || !uuid_equal(domain->uuid, file->uuid))
+        return fail_null(err, VIR_ERR_XML_ERROR, "it has two names or two uuids");
+    return g_steal_pointer(&domain);
 }
 
 const Domain *
 machine_domain(const Machine *machine)
 {
+    MachineFile *file = machine ? machine->file : NULL;
+
+    if (file && g_once_init_enter(&file->is_read)) {
+        g_autoptr(GError) err = NULL;
+
+        ((Machine *)machine)->domain = machine_file_parse(file, &err);
+        if (err)
+            log_error(LOG_QEMU, "%s: not loaded, and left as it is: %s", file->path, err->message);
+        g_once_init_leave(&file->is_read, 1);
+    }
     return machine ? machine->domain : NULL;
 }
 
@@ -213,6 +252,20 @@ guest_set_config(Guest *guest, Domain *take_config)
 }
 
 void
+guest_set_config_file(Guest *guest, const char *path)
+{
+    MachineFile *file = g_new0(MachineFile, 1);
+
+    machine_unref(guest->config);
+    guest->config = g_new0(Machine, 1);
+    g_atomic_ref_count_init(&guest->config->refs);
+    file->path = g_strdup(path);
+    file->name = g_strdup(guest->name);
+    memcpy(file->uuid, guest->uuid, sizeof file->uuid);
+    guest->config->file = file;
+}
+
+void
 guest_set_state(Guest *guest, int state, int reason)
 {
     guest->state = state;
@@ -318,9 +371,19 @@ guest_view_xml(GuestView *view, guint flags, GError **err)
 }
 
 GuestView *
+guest_view_read(GuestView *take_view)
+{
+    if (!take_view || !take_view->config || machine_domain(take_view->config))
+        return take_view;
+    registry_withdraw_view(take_view->guest->qemu->guests, take_view);
+    view_unref(take_view);
+    return NULL;
+}
+
+GuestView *
 guest_view_of_call(const Call *call, const RemoteNonnullDomain *dom, GError **err)
 {
-    GuestView *view = registry_lookup_uuid(qemu_of_call(call)->guests, dom->uuid);
+    GuestView *view = guest_view_read(registry_lookup_uuid(qemu_of_call(call)->guests, dom->uuid));
     char uuid[UUID_TEXT];
 
     if (view)
@@ -333,7 +396,7 @@ guest_view_of_call(const Call *call, const RemoteNonnullDomain *dom, GError **er
 Guest *
 guest_find(QemuDriver *qemu, const guchar uuid[16])
 {
-    GuestView *view = registry_lookup_uuid(qemu->guests, uuid);
+    GuestView *view = guest_view_read(registry_lookup_uuid(qemu->guests, uuid));
     Guest *guest = view ? guest_ref(view->guest) : NULL;
 
     if (view)

@@ -18,7 +18,9 @@
 typedef struct Machine Machine;
 Machine *machine_ref(Machine *machine);
 void machine_unref(Machine *machine);
-const Domain *machine_domain(const Machine *machine); /* NULL for NULL */
+/* NULL for NULL. A definition that was not needed since the daemon started is read now; NULL when that fails (said in the log
+ * once), which guest_view_read has ruled out for all guests that calls find. */
+const Domain *machine_domain(const Machine *machine);
 
 struct Guest {
     gatomicrefcount refs;
@@ -104,6 +106,8 @@ bool guest_require_idle(Guest *guest, GError **err);
 /* Take a definition. NULL is allowed (off; transient). Readers see it after guest_publish. */
 void guest_set_live(Guest *guest, Domain *take_live);
 void guest_set_config(Guest *guest, Domain *take_config);
+/* Its configuration is what @path has, read when it is needed. */
+void guest_set_config_file(Guest *guest, const char *path);
 void guest_set_state(Guest *guest, int state, int reason);
 /* Show the present state to readers. Fails only for a name that another guest has. */
 bool guest_publish(Guest *guest, GError **err);
@@ -122,6 +126,10 @@ bool guest_save_config(Guest *guest, GError **err);
 bool guest_save_status(Guest *guest, GError **err);
 /* After a change to what runs: status file and view. A failure to write is logged, because the change is a fact already. */
 void guest_changed(Guest *guest);
+
+/* What a registry gave, with a definition that has been read; NULL for NULL, and when it cannot be read: then the guest is
+ * forgotten, its file stays. */
+GuestView *guest_view_read(GuestView *take_view);
 
 /* The text of the view's definition; @flags of virDomainGetXMLDesc. Free with g_free. */
 char *guest_view_xml(GuestView *view, guint flags, GError **err);

@@ -13,6 +13,7 @@
 typedef struct QemuDriver QemuDriver;
 typedef struct QemuConfig QemuConfig;
 typedef struct Capabilities Capabilities;
+typedef struct Loading Loading;
 typedef struct PortPool PortPool;
 typedef struct MemoryCaches MemoryCaches;
 typedef struct Guest Guest;
@@ -30,6 +31,7 @@ struct QemuDriver {
     Store *statuses;  /* of running guests */
     QemuConfig *config;
     Capabilities *capabilities;
+    Loading *loading; /* see load.h */
     PortPool *vnc_ports, *websocket_ports;
     MemoryCaches *memory_caches;
 

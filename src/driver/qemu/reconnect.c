@@ -10,7 +10,6 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "driver/qemu/emulator.h"
@@ -20,39 +19,6 @@
 #include "driver/qemu/ports.h"
 #include "driver/qemu/snapshot.h"
 #include "driver/qemu/status.h"
-
-static bool
-has_managed_save(const Guest *guest)
-{
-    g_autofree char *name = g_strconcat(guest->name, ".save", NULL);
-    g_autofree char *path = g_build_filename(guest->qemu->save_dir, name, NULL);
-
-    return file_exists(path);
-}
-
-/* The folder is on a file that upstream wrote or we did: filled in already. */
-static bool
-load_config(const char *path, const char *stem, const char *xml, gsize len, bool autostart,
-            void *opaque, GError **err)
-{
-    QemuDriver *qemu = opaque;
-    g_autoptr(Domain) config = domain_parse(xml, MODEL_PARSE_INACTIVE, err);
-    g_autoptr(Guest) guest = NULL;
-
-    if (!config)
-        return false;
-    if (!config->has_uuid)
-        return fail(err, VIR_ERR_XML_ERROR, "the definition has no uuid");
-    guest = guest_new(qemu, config->uuid, config->name);
-    guest_set_config(guest, g_steal_pointer(&config));
-    guest->is_persistent = true;
-    guest->is_autostart = autostart;
-    guest->has_managed_save = has_managed_save(guest);
-    if (strcmp(stem, guest->name) != 0)
-        log_warning(LOG_QEMU, "%s: holds the domain '%s'; the next change writes another file",
-                    path, guest->name);
-    return snapshots_load(guest, err) && guest_publish_new(guest, err);
-}
 
 /* Upstream's file has the pid alone: then the command line has to name the guest. */
 static bool
@@ -155,10 +121,9 @@ load_status(const char *path, const char *stem, const char *xml, gsize len, bool
 }
 
 bool
-qemu_load(QemuDriver *qemu, GError **err)
+qemu_load_running(QemuDriver *qemu, GError **err)
 {
-    if (!store_load(qemu->configs, load_config, qemu, err) ||
-        !store_load(qemu->statuses, load_status, qemu, err))
+    if (!store_load(qemu->statuses, load_status, qemu, err))
         return false;
     snapshots_find_orphans(qemu);
     return true;
@@ -321,9 +286,13 @@ qemu_reconnect(QemuDriver *qemu)
     for (guint i = 0; i < views->len; i++) {
         GuestView *view = g_ptr_array_index(views, i);
 
-        strand_post_internal(view->guest->strand, run_takeover, guest_ref(view->guest));
-        if (starts && view->is_autostart && !view->emulator)
+        if (view->emulator || view->is_settling)
+            strand_post_internal(view->guest->strand, run_takeover, guest_ref(view->guest));
+        if (starts && view->is_autostart && !view->emulator &&
+            (view = guest_view_read(view_ref(view)))) {
             guest_autostart(view->guest);
+            view_unref(view);
+        }
     }
     if (starts && !store_mark_autostarted(qemu->state_dir, &err))
         log_error(LOG_QEMU, "autostart may run again: %s", err->message);

@@ -218,7 +218,7 @@ plan_of_call(Guest *source, const char *snapshot_name, const char *name,
 {
     const DomainSnapshot *snapshot;
     g_autoptr(RevertPlan) plan = NULL;
-    View *other;
+    GuestView *other;
 
     if (!source || !guest_require_idle(source, err))
         return NULL;
@@ -226,7 +226,7 @@ plan_of_call(Guest *source, const char *snapshot_name, const char *name,
     if (!snapshot || !revert_check_snapshot(snapshot, err) ||
         !store_check_name(source->qemu->configs, name, err))
         return NULL;
-    other = registry_lookup_name(source->qemu->guests, name);
+    other = guest_view_read(registry_lookup_name(source->qemu->guests, name));
     if (other) {
         view_unref(other);
         return fail_null(err, VIR_ERR_DOM_EXIST, "domain '%s' exists already", name);

@@ -277,7 +277,8 @@ choose_guests(Call *call, const RemoteConnectGetAllDomainStatsArgs *args)
 
     if (args->doms.count) {
         for (guint32 i = 0; i < args->doms.count; i++) {
-            GuestView *view = registry_lookup_uuid(qemu->guests, args->doms.items[i].uuid);
+            GuestView *view =
+                guest_view_read(registry_lookup_uuid(qemu->guests, args->doms.items[i].uuid));
 
             if (view)
                 g_ptr_array_add(chosen, view);
@@ -285,9 +286,15 @@ choose_guests(Call *call, const RemoteConnectGetAllDomainStatsArgs *args)
         return chosen;
     }
     all = registry_list(qemu->guests);
-    for (guint i = 0; i < all->len; i++)
-        if (guest_view_passes(g_ptr_array_index(all, i), args->flags))
-            g_ptr_array_add(chosen, view_ref(g_ptr_array_index(all, i)));
+    for (guint i = 0; i < all->len; i++) {
+        GuestView *view = g_ptr_array_index(all, i);
+
+        if (!guest_view_passes(view, args->flags))
+            continue;
+        view = guest_view_read(view_ref(view));
+        if (view)
+            g_ptr_array_add(chosen, view);
+    }
     return chosen;
 }
 
