@@ -584,3 +584,21 @@ def test_repair_finishes_a_deletion_that_was_cancelled(lab):
         guest.revert('s1')
     assert verify(lab, '--repair')['findings'] == []
     assert guest.tree() == {} and guest.holds(2) and guest.files() == {'g0.img'}
+
+
+def test_repair_leaves_a_deletion_of_another_libvirt_alone(lab):
+    """It marks the parent of what it deletes; the parent's state is whole."""
+    guest = Guest(lab, disks=1)
+    guest.write(1)
+    guest.snap('s1')
+    guest.write(2)
+    metadata = lab.dir / 'lib/qemu/snapshot/g/s1.xml'
+    lab.stop()
+    for record in (lab.dir / 'lib/qemu/images').iterdir():      # it keeps none
+        record.unlink()
+    metadata.write_text(metadata.read_text().replace("type='file'>", "type='file'><snapshotDeleteInProgress/>"))
+    lab.start()
+    guest.dom = lab.conn().lookupByName('g')
+    finding, = verify(lab, '--repair')['findings']
+    assert finding['rule'] == 'deleting' and finding['repair'] is None and 'another libvirt' in finding['advice']
+    assert guest.tree() == {'s1': None} and guest.holds(2)

@@ -26,6 +26,23 @@ look(const Guest *guest)
                 : g_ptr_array_new_with_free_func((GDestroyNotify)verify_finding_free);
 }
 
+/* Is the mark "being deleted" ours? libvirt puts it on the parent of the snapshot that it deletes, whose
+ * own state is whole: that one must not be deleted by us. */
+static bool
+is_our_deletion(const Guest *guest, const ImageRecords *records, const char *name)
+{
+    const DomainSnapshot *snapshot = snapshot_tree_find(guest->snapshots, name);
+
+    for (gsize i = 0; snapshot && i < snapshot->n_disks; i++) {
+        const SnapshotDisk *disk = snapshot->disks[i];
+
+        if (disk->snapshot_delete_in_progress && disk->source.file &&
+            (!records || !image_records_find(records, disk->source.file)))
+            return false;
+    }
+    return snapshot != NULL;
+}
+
 /* What a repair does about it; NULL: nothing. */
 static const char *
 remedy_of(const Guest *guest, const ImageRecords *records, const VerifyFinding *finding)
@@ -34,7 +51,7 @@ remedy_of(const Guest *guest, const ImageRecords *records, const VerifyFinding *
     case VERIFY_JOURNAL:
         return guest->job ? "the job is tried again" : NULL;
     case VERIFY_DELETING:
-        return "the deletion goes on";
+        return is_our_deletion(guest, records, finding->object) ? "the deletion goes on" : NULL;
     case VERIFY_STRAY:
         return records && image_records_find(records, finding->path) ? "the file is removed" : NULL;
     case VERIFY_RECORD:
@@ -57,11 +74,15 @@ to_text(const Guest *guest, const GPtrArray *findings, guint repaired)
 
     for (guint i = 0; i < findings->len; i++) {
         const VerifyFinding *finding = findings->pdata[i];
+        const char *advice = finding->advice;
 
+        if (finding->rule == VERIFY_DELETING && !is_our_deletion(guest, records, finding->object))
+            advice = "another libvirt was deleting it or a child of it: delete the child whose "
+                     "images lie on its own; if there is none, delete it again";
         json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?}", "rule",
                                               verify_rule_to_string(finding->rule), "object",
                                               finding->object, "path", finding->path, "problem",
-                                              finding->problem, "advice", finding->advice, "repair",
+                                              finding->problem, "advice", advice, "repair",
                                               remedy_of(guest, records, finding)));
     }
     root = json_pack("{s:s, s:O, s:i, s:i}", "domain", guest->name, "findings", list, "open",
