@@ -66,11 +66,11 @@ fill_chain(Nwfilter *filter, GError **err)
 
 /* All branches hold the same: the one that is there. */
 static FilterMatch *
-rule_match(FilterRule *rule)
+protocol_match(FilterProtocol *protocol)
 {
-    FilterMatch **branches = &rule->protocol.mac;
+    FilterMatch **branches = &protocol->mac;
 
-    return branches[rule->protocol.kind - FILTER_PROTOCOL_KIND_MAC];
+    return branches[protocol->kind - FILTER_PROTOCOL_KIND_MAC];
 }
 
 static bool
@@ -88,8 +88,10 @@ fill_rule(FilterRule *rule, GError **err)
     rule->priority = g_strdup_printf("%d", priority);
     g_free(rule->statematch);
     rule->statematch = ignores_state ? g_strdup("false") : NULL;
-    return rule->protocol.kind == FILTER_PROTOCOL_KIND_UNSET ||
-           filter_match_clean(rule_match(rule), rule->protocol.kind, err);
+    while (rule->n_protocols > 1) /* a rule matches one */
+        model_free(&filter_protocol_model, model_take(rule, protocols, rule->n_protocols - 1));
+    return !rule->n_protocols ||
+           filter_match_clean(protocol_match(rule->protocols[0]), rule->protocols[0]->kind, err);
 }
 
 static int

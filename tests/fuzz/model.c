@@ -5,6 +5,12 @@
 #include <stdlib.h>
 
 #include "gen/model-domain.h"
+#include "gen/model-interface_config.h"
+#include "gen/model-network.h"
+#include "gen/model-nodedev.h"
+#include "gen/model-nwfilter.h"
+#include "gen/model-nwfilter_binding.h"
+#include "gen/model-secret.h"
 #include "gen/model-pool.h"
 #include "gen/model-snapshot.h"
 #include "gen/model-volume.h"
@@ -41,9 +47,10 @@ try_type(const ModelType *type, const char *xml)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static const ModelType *const types[] = {&domain_model,       &domain_snapshot_model,
-                                             &disk_model,         &interface_model,
-                                             &storage_pool_model, &storage_volume_model};
+    static const ModelType *const types[] = {
+        &domain_model,         &domain_snapshot_model, &disk_model,         &interface_model,
+        &secret_model,         &network_model,         &nwfilter_model,     &nwfilter_binding_model,
+        &host_interface_model, &node_device_model,     &storage_pool_model, &storage_volume_model};
     g_autofree char *xml = g_strndup((const char *)bytes, len);
 
     for (guint i = 0; i < G_N_ELEMENTS(types); i++)

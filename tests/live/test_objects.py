@@ -268,3 +268,24 @@ def test_interface_is_looked_at(lab, conn):
     assert "<interface type='ethernet' name='lo'>" in lo.XMLDesc() and "<mtu size='65536'/>" in lo.XMLDesc()
     fails(libvirt.VIR_ERR_NO_INTERFACE, conn.interfaceLookupByName, '../net/lo')
     fails(libvirt.VIR_ERR_NO_SUPPORT, conn.interfaceDefineXML, lo.XMLDesc())
+
+
+# ---- devices of the host ----
+
+def test_node_devices_are_looked_at(lab, conn):
+    devices = {device.name(): device for device in conn.listAllDevices()}
+    assert devices['computer'].parent() is None and "<capability type='system'" in devices['computer'].XMLDesc()
+    assert set(conn.listDevices('system')) == {'computer'}
+    assert all(device.parent() in devices for name, device in devices.items() if name != 'computer')
+    net = conn.nodeDeviceLookupByName('net_lo_00_00_00_00_00_00')
+    assert net.listCaps() == ['net'] and '<interface>lo</interface>' in net.XMLDesc()
+    assert net.name() in {device.name() for device in conn.listAllDevices(libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_NET)}
+    fails(libvirt.VIR_ERR_NO_NODE_DEVICE, conn.nodeDeviceLookupByName, 'net_nowhere')
+
+
+def test_only_mediated_devices_can_be_defined(conn):
+    def xml(kind):
+        return f"<device><parent>nowhere</parent><capability type='{kind}'/></device>"
+
+    fails(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, conn.nodeDeviceDefineXML, xml('mdev'))
+    fails(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, conn.nodeDeviceDefineXML, xml('system'))

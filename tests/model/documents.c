@@ -8,7 +8,12 @@
 #include "gen/model-capabilities.h"
 #include "gen/model-domain.h"
 #include "gen/model-domcaps.h"
+#include "gen/model-interface_config.h"
+#include "gen/model-network.h"
+#include "gen/model-nodedev.h"
+#include "gen/model-nwfilter.h"
 #include "gen/model-pool.h"
+#include "gen/model-secret.h"
 #include "gen/model-snapshot.h"
 #include "gen/model-volume.h"
 #include "model/reflect.h"
@@ -25,6 +30,11 @@ static const Kind kinds[] = {
     {"domcaps", &domain_capabilities_model},
     {"pool", &storage_pool_model},
     {"volume", &storage_volume_model},
+    {"secret", &secret_model},
+    {"network", &network_model},
+    {"nwfilter", &nwfilter_model},
+    {"interface", &host_interface_model},
+    {"nodedev", &node_device_model},
 };
 
 typedef struct {
