@@ -130,6 +130,7 @@ guest_unref(Guest *guest)
         return;
     snapshot_tree_unref(guest->snapshots);
     kept_state_unref(guest->kept);
+    job_summary_unref(guest->completed);
     checkpoint_tree_unref(guest->checkpoints);
     g_ptr_array_unref(guest->disk_jobs);
     if (guest->job)
@@ -156,6 +157,7 @@ guest_view_free(View *view)
     emulator_unref(guest_view->emulator);
     snapshot_tree_unref(guest_view->snapshots);
     checkpoint_tree_unref(guest_view->checkpoints);
+    job_summary_unref(guest_view->completed);
     kept_state_unref(guest_view->kept);
     if (guest_view->job)
         job_unref(guest_view->job);
@@ -290,6 +292,7 @@ guest_view_new(Guest *guest)
     view->is_updated = guest->is_updated;
     view->has_managed_save = guest->has_managed_save;
     view->is_settling = guest->is_settling;
+    view->completed = job_summary_ref(guest->completed);
     view->checkpoints = checkpoint_tree_ref(guest->checkpoints);
     view->snapshots = guest->snapshots ? snapshot_tree_ref(guest->snapshots) : NULL;
     view->kept = guest->kept ? kept_state_ref(guest->kept) : NULL;

@@ -55,8 +55,22 @@ struct Guest {
     LoopTimer *kept_timer;   /* until that expires */
     CheckpointTree *checkpoints; /* the same (checkpoint.h) */
     GPtrArray *disk_jobs;        /* of Job: block jobs of users, each on a disk (disk_job.h) */
+    JobSummary *completed;       /* of the last job; NULL: none */
     Job *job; /* a long change under way; others that change the guest call guest_require_idle */
 };
+
+/* The last job that ended, until somebody asks for it. */
+struct JobSummary {
+    gatomicrefcount refs;
+    gint is_taken; /* atomic */
+    int type;      /* virDomainJobType */
+    int operation; /* virDomainJobOperation */
+    guint64 elapsed_ms, done_bytes, total_bytes;
+    bool is_of_memory; /* the bytes are the guest's memory */
+    char *why;         /* it failed */
+};
+JobSummary *job_summary_ref(JobSummary *summary); /* NULL is fine */
+void job_summary_unref(JobSummary *summary);
 
 /* What readers see. */
 struct GuestView {
@@ -69,6 +83,7 @@ struct GuestView {
     CheckpointTree *checkpoints; /* the same */
     KeptState *kept;             /* the same */
     Job *job;                    /* a reference; NULL: none */
+    JobSummary *completed;       /* the same */
     bool is_persistent, is_autostart, is_updated, has_managed_save, is_settling;
     char *xml[4]; /* made on first use; guest_view_xml */
 };

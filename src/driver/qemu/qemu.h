@@ -21,6 +21,7 @@ typedef struct GuestView GuestView;
 typedef struct Emulator Emulator;
 typedef struct SnapshotTree SnapshotTree;
 typedef struct CheckpointTree CheckpointTree;
+typedef struct JobSummary JobSummary;
 typedef struct KeptState KeptState;
 
 struct QemuDriver {

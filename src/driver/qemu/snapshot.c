@@ -145,6 +145,7 @@ job_ended(Job *job, const GError *error, void *data)
     Running *running = data;
     Guest *guest = running->guest;
 
+    guest_sum_up_job(guest, job, error);
     if (job_state(job) != JOB_STUCK)
         g_clear_pointer(&guest->job, job_unref);
     /* A transient domain that is off does not exist. */

@@ -44,6 +44,8 @@ void revert_slots(DriverSlots *slots);
 void save_slots(DriverSlots *slots);
 void undefine_slots(DriverSlots *slots);
 void job_call_slots(DriverSlots *slots);
+/* Remember how the guest's job ended, and tell who listens. */
+void guest_sum_up_job(Guest *guest, const Job *job, const GError *error);
 
 extern const JobKind snapshot_create_kind;
 extern const JobKind revert_kind;

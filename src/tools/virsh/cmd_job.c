@@ -13,7 +13,8 @@ typedef enum {
     SHOW_BYTES,
     SHOW_BYTES_S,
     SHOW_MIB_S,
-    SHOW_PAGES
+    SHOW_PAGES,
+    SHOW_NUMBER_OF_BYTES
 } Show;
 
 /* What people call the values, in the order they are shown. */
@@ -32,7 +33,7 @@ static const struct {
     {VIR_DOMAIN_JOB_MEMORY_TOTAL, "Memory total", SHOW_BYTES},
     {VIR_DOMAIN_JOB_MEMORY_BPS, "Memory bandwidth", SHOW_BYTES_S},
     {VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE, "Dirty rate", SHOW_PAGES},
-    {VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE, "Page size", SHOW_NUMBER},
+    {VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE, "Page size", SHOW_NUMBER_OF_BYTES},
     {VIR_DOMAIN_JOB_MEMORY_ITERATION, "Iteration", SHOW_NUMBER},
     {VIR_DOMAIN_JOB_MEMORY_POSTCOPY_REQS, "Postcopy requests", SHOW_NUMBER},
     {VIR_DOMAIN_JOB_DISK_PROCESSED, "File processed", SHOW_BYTES},
@@ -78,8 +79,10 @@ shown_value(unsigned long long value, Show show)
         for (; scaled >= 1024 && unit + 1 < G_N_ELEMENTS(units); unit++)
             scaled /= 1024;
         return g_strdup_printf("%.3lf %s%s", scaled, units[unit], show == SHOW_BYTES_S ? "/s" : "");
+    case SHOW_NUMBER_OF_BYTES:
+        return g_strdup_printf("%-12llu bytes", value);
     default:
-        return g_strdup_printf("%llu", value);
+        return g_strdup_printf("%-12llu", value);
     }
 }
 
@@ -101,9 +104,10 @@ print_for_people(Shell *shell, bool raw, int type, virTypedParameterPtr params, 
     if (type == VIR_DOMAIN_JOB_NONE)
         return;
     virTypedParamsGetInt(params, n, VIR_DOMAIN_JOB_OPERATION, &operation);
-    print_line(shell, "Operation",
-               operation >= 0 && operation < (int)G_N_ELEMENTS(operations) ? operations[operation]
-                                                                           : "unknown");
+    g_autofree char *word = g_strdup_printf(
+        "%-12s", operation >= 0 && operation < (int)G_N_ELEMENTS(operations) ? operations[operation]
+                                                                             : "unknown");
+    print_line(shell, "Operation", word);
     for (gsize i = 0; i < G_N_ELEMENTS(rows) && !raw; i++) {
         virTypedParameterPtr param = virTypedParamsGet(params, n, rows[i].field);
         if (!param)
@@ -111,7 +115,9 @@ print_for_people(Shell *shell, bool raw, int type, virTypedParameterPtr params, 
         unsigned long long value =
             param->type == VIR_TYPED_PARAM_ULLONG ? param->value.ul : param->value.ui;
         g_autofree char *text = shown_value(value, rows[i].show);
-        print_line(shell, rows[i].label, text);
+        bool is_over =
+            type == VIR_DOMAIN_JOB_COMPLETED && g_str_equal(rows[i].field, VIR_DOMAIN_JOB_DOWNTIME);
+        print_line(shell, is_over ? "Total downtime" : rows[i].label, text);
     }
     const char *why = NULL;
     if (virTypedParamsGetString(params, n, VIR_DOMAIN_JOB_ERRMSG, &why) > 0 && !raw)
