@@ -55,30 +55,53 @@ find_arm(const CodecType *type, gint32 tag)
 
 static bool encode_struct(const CodecType *type, const void *value, GByteArray *out, GError **err);
 
+/* Room for @n more bytes. */
+static guint8 *
+grow(GByteArray *out, gsize n)
+{
+    const guint before = out->len;
+
+    g_byte_array_set_size(out, before + n);
+    return out->data + before;
+}
+
 static void
 put_word(GByteArray *out, guint32 word)
 {
-    guint32 bytes = GUINT32_TO_BE(word);
+    const guint32 bytes = GUINT32_TO_BE(word);
 
-    g_byte_array_append(out, (const guint8 *)&bytes, sizeof(bytes));
+    memcpy(grow(out, sizeof bytes), &bytes, sizeof bytes);
 }
 
 static void
 put_hyper(GByteArray *out, guint64 hyper)
 {
-    guint64 bytes = GUINT64_TO_BE(hyper);
+    const guint64 bytes = GUINT64_TO_BE(hyper);
 
-    g_byte_array_append(out, (const guint8 *)&bytes, sizeof(bytes));
+    memcpy(grow(out, sizeof bytes), &bytes, sizeof bytes);
 }
 
 static void
 put_bytes(GByteArray *out, const void *bytes, gsize len)
 {
-    static const guint8 zeros[WORD];
+    guint8 *to = grow(out, len + padding(len));
 
     if (len > 0)
-        g_byte_array_append(out, bytes, len);
-    g_byte_array_append(out, zeros, padding(len));
+        memcpy(to, bytes, len);
+    memset(to + len, 0, padding(len));
+}
+
+/* The same behind their number. */
+static void
+put_counted_bytes(GByteArray *out, const void *bytes, guint32 len)
+{
+    const guint32 count = GUINT32_TO_BE(len);
+    guint8 *to = grow(out, WORD + len + padding(len));
+
+    memcpy(to, &count, WORD);
+    if (len > 0)
+        memcpy(to + WORD, bytes, len);
+    memset(to + WORD + len, 0, padding(len));
 }
 
 static bool
@@ -93,8 +116,7 @@ encode_string(const CodecType *type, const CodecField *field, const char *text, 
     if (len > field->string_bound)
         return fail(err, VIR_ERR_RPC, "%s: %s has %zu bytes, at most %u can be sent", type->name,
                     field->name, len, field->string_bound);
-    put_word(out, len);
-    put_bytes(out, text, len);
+    put_counted_bytes(out, text, (guint32)len);
     return true;
 }
 
@@ -105,8 +127,7 @@ encode_opaque(const CodecType *type, const CodecField *field, const CodecArray *
     if (array->count > field->bound)
         return fail(err, VIR_ERR_RPC, "%s: %s has %u bytes, at most %u can be sent", type->name,
                     field->name, array->count, field->bound);
-    put_word(out, array->count);
-    put_bytes(out, array->items, array->count);
+    put_counted_bytes(out, array->items, array->count);
     return true;
 }
 
