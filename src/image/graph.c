@@ -341,6 +341,9 @@ image_graph_may_remove(const ImageGraph *graph, const char *path, FileMark mark,
     if (holders->len > 0)
         return fail(err, VIR_ERR_OPERATION_FAILED, "image '%s' is needed by %s%s", path,
                     (char *)holders->pdata[0], holders->len > 1 ? " and others" : "");
+    if (image_count_snapshots(path) > 0)
+        return fail(err, VIR_ERR_OPERATION_FAILED,
+                    "image '%s' is kept: there are snapshots inside it", path);
     unknown = unknown_in_folder(graph, path);
     if (unknown)
         return fail(err, VIR_ERR_OPERATION_FAILED,

@@ -119,6 +119,14 @@ image_header_read_file(const char *path, ImageFormat format, GError **err)
     return image_header_read(&reader, format, path, err);
 }
 
+guint
+image_count_snapshots(const char *path)
+{
+    g_autoptr(ImageHeader) header = image_header_read_file(path, IMAGE_FORMAT_QCOW2, NULL);
+
+    return header ? header->snapshots : 0;
+}
+
 void
 image_header_free(ImageHeader *header)
 {

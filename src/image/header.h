@@ -58,6 +58,8 @@ ImageHeader *image_header_read(const ImageReader *reader, ImageFormat format, co
  * disk: only for files that no guest has written. */
 ImageFormat image_header_guess(const ImageReader *reader);
 ImageHeader *image_header_read_file(const char *path, ImageFormat format, GError **err);
+/* How many snapshots are inside the image at @path; 0 for one that is not qcow2 or cannot be read. */
+guint image_count_snapshots(const char *path);
 void image_header_free(ImageHeader *header);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageHeader, image_header_free)
 

@@ -94,7 +94,7 @@ plan_disk(GPtrArray *images, ImageGraph *graph, const ImageRecords *records, con
     for (; path && !image_graph_is_held(graph, path); path = image_graph_below(graph, path)) {
         const FileMark *mark = image_records_find(records, path);
 
-        if (!mark) {
+        if (!mark || image_count_snapshots(path) > 0) {
             if (staying)
                 g_ptr_array_add(staying, g_strdup(path));
             return;

@@ -50,19 +50,9 @@ revert_check_snapshot(const DomainSnapshot *snapshot, GError **err)
         return fail(err, VIR_ERR_SNAPSHOT_REVERT_RISKY,
                     "snapshot '%s' lacks domain '%s' rollback info", snapshot->name,
                     snapshot->domain ? snapshot->domain->name : "");
-    if (snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_INTERNAL)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "snapshot '%s' has its memory inside a disk image: reverts to "
-                    "internal snapshots are not supported",
-                    snapshot->name);
     for (gsize i = 0; i < snapshot->n_disks; i++) {
         const SnapshotDisk *disk = snapshot->disks[i];
 
-        if (disk->snapshot == DISK_SNAPSHOT_MODE_INTERNAL)
-            return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                        "snapshot '%s' is inside the image of disk %s: reverts to internal "
-                        "snapshots are not supported",
-                        snapshot->name, disk->name);
         if (disk->snapshot_delete_in_progress)
             return fail(
                 err, VIR_ERR_OPERATION_INVALID,
@@ -172,6 +162,10 @@ plan_machines(RevertPlanner *planner, GError **err)
     const Domain *next = snapshot->inactive_domain ? snapshot->inactive_domain : snapshot->domain;
     RevertPlan *plan = planner->plan;
 
+    plan->memory_tag =
+        plan->to != REVERT_TO_OFF && snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_INTERNAL &&
+        (snapshot->state == SNAPSHOT_STATE_RUNNING || snapshot->state == SNAPSHOT_STATE_PAUSED);
+    plan->tag = g_strdup(snapshot->name);
     if (!revert_plan_overlays(planner, snapshot->domain, err) ||
         !revert_plan_overlays(planner, snapshot->inactive_domain, err) ||
         !revert_plan_memory(plan, snapshot->memory.file, err) || !check_memory_fits(planner, err) ||
@@ -186,7 +180,9 @@ plan_machines(RevertPlanner *planner, GError **err)
         plan->stop_first = revert_conflict(planner->guest, snapshot->domain, plan->overlays);
     if (plan->nvram_from && !plan->stop_first)
         plan->stop_first = g_strdup("its firmware's variables are one file");
-    if (plan->stop_first && !planner->guest->is_persistent)
+    if (snapshot_has_inside(snapshot) && !revert_check_inside(planner, err))
+        return false;
+    if (plan->stop_first && guest_is_running(planner->guest) && !planner->guest->is_persistent)
         return fail(
             err, VIR_ERR_OPERATION_UNSUPPORTED,
             "domain %s is transient and would have to end before its new state can start: %s",

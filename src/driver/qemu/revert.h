@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "driver/qemu/doomed_image.h"
 #include "driver/qemu/emulator.h"
+#include "driver/qemu/internal.h"
 #include "driver/qemu/memory_cache.h"
 #include "driver/qemu/memory_save.h"
 #include "driver/qemu/new_overlay.h"
@@ -26,6 +27,9 @@ typedef struct {
     char *config_xml;    /* definition of the next start; NULL: the guest is transient */
     char *live_xml;      /* of the machine to run; NULL: it stays off */
     char *memory_path;   /* state to load into it; NULL: it boots */
+    GPtrArray *inside;   /* of InternalDisk: kept inside their own images; NULL: none */
+    char *tag;           /* name of the snapshot there */
+    bool memory_tag;     /* the memory is there, too */
     RevertTo to;
     char *nvram_from, *nvram_path; /* contents for the firmware's variables; NULL: they stay */
     char *stop_first; /* why the old emulator must end before the new one starts; NULL: not so */
@@ -47,7 +51,8 @@ typedef struct {
     MemoryCache *cache; /* the new one has mapped this memory; NULL: it gets a stream */
     bool needs_stream;  /* mapping has been tried */
     bool is_listening, is_loaded;
-    GError *start_error; /* it could not be started after COMMIT */
+    bool is_loading_inside, has_ended; /* QEMU loads what is inside; it has told that it is done */
+    GError *start_error;               /* it could not be started after COMMIT */
 } RevertPlan;
 
 /* What a caller may choose. */
@@ -89,5 +94,10 @@ StepResult revert_start_emulator(Job *job, EmulatorFlags flags, GError **err);
 bool revert_kill_emulator(Job *job, GError **err);
 /* The guest runs: what makes the next revert to this snapshot, or the next save, faster. */
 void revert_settle_memory(Job *job);
+/* revert_inside.c: the disks; then the memory, which QEMU loads and tells when it has. */
+StepResult revert_apply_inside(Job *job, GError **err);
+bool revert_begin_inside(Job *job, GError **err);
+StepResult revert_look_inside(Job *job, GError **err);
+void revert_leave_inside(Job *job);
 /* Is the emulator that the guest has the one that this job started? */
 bool revert_is_installed(Job *job);

@@ -25,6 +25,8 @@ revert_plan_free(RevertPlan *plan)
     if (!plan)
         return;
     g_clear_pointer(&plan->overlays, g_ptr_array_unref);
+    g_clear_pointer(&plan->inside, g_ptr_array_unref);
+    g_free(plan->tag);
     g_clear_pointer(&plan->going, g_ptr_array_unref);
     g_clear_pointer(&plan->staying, g_ptr_array_unref);
     g_clear_pointer(&plan->emulator, emulator_unref);
@@ -59,6 +61,9 @@ save_plan(const void *data, Record *record)
     record_add(record, "name", plan->name);
     record_add(record, "text", plan->text);
     new_overlays_save(plan->overlays, record);
+    internal_disks_save(plan->inside, record);
+    record_add(record, "tag", plan->tag);
+    record_add_bool(record, "memory-inside", plan->memory_tag);
     record_add(record, "config", plan->config_xml);
     record_add(record, "live", plan->live_xml);
     record_add(record, "load-memory", plan->memory_path);
@@ -84,6 +89,9 @@ load_plan(const Record *record, GError **err)
     plan->name = g_strdup(record_get(record, "name"));
     plan->text = g_strdup(record_get(record, "text"));
     plan->overlays = new_overlays_load(record);
+    plan->inside = internal_disks_load(record);
+    plan->tag = g_strdup(record_get(record, "tag"));
+    plan->memory_tag = record_get_bool(record, "memory-inside");
     plan->config_xml = g_strdup(record_get(record, "config"));
     plan->live_xml = g_strdup(record_get(record, "live"));
     plan->memory_path = g_strdup(record_get(record, "load-memory"));
@@ -458,6 +466,7 @@ static const JobStep steps[] = {
     {"keep", .run = keep_memory, .undo = drop_kept_memory},
     {"commit", .barrier = true},
     {"end-old", .run = end_old},
+    {"inside", .run = revert_apply_inside},
     {"install", .run = install},
     {"run", .run = run},
     {"remove-old", .run = remove_old},

@@ -117,8 +117,11 @@ plan_disk(RevertPlanner *planner, const Disk *disk, GError **err)
     g_autofree char *key = NULL;
     NewOverlay *overlay;
 
-    if (!disk_is_kept(disk) || new_overlays_find_base(planner->plan->overlays, base))
+    if (!disk_is_kept(disk) || new_overlays_find_base(planner->plan->overlays, base) ||
+        internal_disks_contain(planner->plan->inside, base))
         return true;
+    if (!planner->clone_name && snapshot_is_inside(planner->snapshot, disk->target.dev))
+        return revert_plan_inside(planner, disk, err);
     if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
         return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
                     "disk %s: reverts of %s disks are not supported", disk->target.dev,

@@ -22,6 +22,9 @@ bool revert_plan_overlays(RevertPlanner *planner, const Domain *machine, GError 
 bool revert_check_given_images(const RevertPlanner *planner, GError **err);
 /* A copy of the recorded machine on its new overlays. */
 Domain *revert_machine_on_overlays(const RevertPlan *plan, const Domain *recorded);
+/* A disk whose state is inside its image (revert_inside.c); and what that means for the whole. */
+bool revert_plan_inside(RevertPlanner *planner, const Disk *disk, GError **err);
+bool revert_check_inside(RevertPlanner *planner, GError **err);
 /* Can it be gone back to at all? */
 bool revert_check_snapshot(const DomainSnapshot *snapshot, GError **err);
 /* The memory image at @path (NULL: none) becomes what is loaded. */

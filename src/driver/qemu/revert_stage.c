@@ -183,6 +183,17 @@ start_from_stream(Job *job, EmulatorFlags flags, GError *take_why, GError **err)
     return start_loading(job, flags, err);
 }
 
+/* The memory is inside an image, and QEMU takes it from there. */
+static StepResult
+load_inside(Job *job, EmulatorFlags flags, GError **err)
+{
+    RevertPlan *plan = job_plan(job);
+
+    if (!plan->emulator)
+        return start(job, flags, err) && revert_begin_inside(job, err) ? STEP_WAIT : STEP_FAILED;
+    return plan->is_loaded ? STEP_DONE : revert_look_inside(job, err);
+}
+
 StepResult
 revert_start_emulator(Job *job, EmulatorFlags flags, GError **err)
 {
@@ -190,6 +201,8 @@ revert_start_emulator(Job *job, EmulatorFlags flags, GError **err)
     GError *why = NULL;
     StepResult result;
 
+    if (plan->memory_tag)
+        return load_inside(job, flags, err);
     if (plan->emulator && (!plan->memory_path || plan->is_loaded))
         return STEP_DONE;
     result = plan->emulator ? look_loaded(job, &why) : start_loading(job, flags, &why);
@@ -273,6 +286,10 @@ revert_kill_emulator(Job *job, GError **err)
 
     if (!emulator)
         return kill_noted(job, err);
+    plan->emulator = emulator; /* borrowed, for a moment */
+    revert_leave_inside(job);
+    plan->emulator = NULL;
+    plan->has_ended = false;
     if (plan->is_listening)
         emulator_remove_listener(emulator, on_emulator_event, job);
     plan->is_listening = false;

@@ -223,6 +223,11 @@ plan_of_call(Guest *source, const char *snapshot_name, const char *name,
     if (!source || !guest_require_idle(source, err))
         return NULL;
     snapshot = snapshot_tree_require(source->snapshots, snapshot_name, err);
+    if (snapshot && snapshot_has_inside(snapshot))
+        return fail_null(
+            err, VIR_ERR_OPERATION_UNSUPPORTED,
+            "snapshot '%s' is inside its images: only external snapshots can be cloned",
+            snapshot->name);
     if (!snapshot || !revert_check_snapshot(snapshot, err) ||
         !store_check_name(source->qemu->configs, name, err))
         return NULL;

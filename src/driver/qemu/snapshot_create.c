@@ -50,8 +50,6 @@ check_flags(guint flags, GError **err)
 static bool
 check_guest(Guest *guest, const DomainSnapshot *snapshot, guint flags, GError **err)
 {
-    bool is_disk_only = flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY;
-
     if (guest->state == VIR_DOMAIN_PMSUSPENDED)
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
                     "qemu doesn't support taking snapshots of PMSUSPENDED guests");
@@ -69,12 +67,6 @@ check_guest(Guest *guest, const DomainSnapshot *snapshot, guint flags, GError **
     if (snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_EXTERNAL && !guest_is_running(guest))
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
                     "memory state cannot be saved with offline or disk-only snapshot");
-    if (!is_disk_only && guest_is_running(guest) &&
-        snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
-        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "internal snapshots of running guests are not supported: ask for DISK_ONLY, or "
-                    "name a file for the "
-                    "memory (<memory snapshot='external' file='...'/>)");
     if (snapshot_tree_find(guest->snapshots, snapshot->name) &&
         !(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA))
         return fail(err, VIR_ERR_OPERATION_INVALID, "domain %s already has a snapshot named %s",
@@ -108,18 +100,95 @@ record_machine(const Guest *guest, DomainSnapshot *snapshot)
     snapshot->parent_name = g_strdup(snapshot_tree_current(guest->snapshots));
 }
 
+/* Memory goes where the disks go, unless the request says otherwise. */
 static void
-record_state(const Guest *guest, DomainSnapshot *snapshot)
+record_state(const Guest *guest, DomainSnapshot *snapshot, bool is_disk_only)
 {
+    DiskSnapshotMode *memory = &snapshot->memory.snapshot;
+
+    if (!guest_is_running(guest) || is_disk_only)
+        *memory = DISK_SNAPSHOT_MODE_NO;
+    else if (*memory != DISK_SNAPSHOT_MODE_EXTERNAL)
+        *memory = DISK_SNAPSHOT_MODE_INTERNAL;
     if (!guest_is_running(guest))
         snapshot->state = SNAPSHOT_STATE_SHUTOFF;
-    else if (snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
+    else if (*memory == DISK_SNAPSHOT_MODE_NO)
         snapshot->state = SNAPSHOT_STATE_DISK_SNAPSHOT;
     else
         snapshot->state =
             guest->state == VIR_DOMAIN_RUNNING ? SNAPSHOT_STATE_RUNNING : SNAPSHOT_STATE_PAUSED;
-    if (snapshot->memory.snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
-        snapshot->memory.snapshot = DISK_SNAPSHOT_MODE_NO;
+}
+
+/* ---- inside the images ---- */
+
+static bool
+plan_inside_disk(Guest *guest, CreatePlan *plan, const SnapshotDisk *entry, const Disk *disk,
+                 GError **err)
+{
+    g_auto(InternalTag) tag = {0};
+    InternalDisk *inside;
+
+    if (disk->driver.type != STORAGE_FORMAT_QCOW2)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "internal snapshot for disk %s unsupported for storage type %s", entry->name,
+                    image_format_to_string(disk_image_format(disk)));
+    if (disk->type != STORAGE_TYPE_FILE && disk->type != STORAGE_TYPE_BLOCK)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk %s: snapshots of %s disks are not supported", entry->name,
+                    storage_type_to_string(disk->type));
+    if (disk->encryption || disk->source.encryption)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "disk %s: snapshots of encrypted images are not supported", entry->name);
+    if (!disk_job_require_none(guest, entry->name, err))
+        return false;
+    inside = internal_disks_add(plan->inside, disk);
+    inside->has_memory = plan->is_live && plan->inside->len == 1;
+    if (!internal_find(inside, plan->name, &tag, err))
+        return false;
+    if (tag.id)
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "disk %s: image '%s' already has a snapshot '%s' inside, which domain %s does "
+                    "not know: take another name, or remove it (qemu-img snapshot -d)",
+                    entry->name, inside->path, plan->name, guest->name);
+    return true;
+}
+
+/* Of a machine that is kept inside its images nothing may be left out. */
+static bool
+plan_inside(Guest *guest, CreatePlan *plan, const DomainSnapshot *snapshot, GError **err)
+{
+    const Domain *machine = guest_domain(guest);
+    bool has_external = snapshot->memory.file, has_left_out = false, has_inside = false;
+
+    for (gsize i = 0; i < snapshot->n_disks; i++) {
+        DiskSnapshotMode mode = snapshot->disks[i]->snapshot;
+
+        has_inside |= mode == DISK_SNAPSHOT_MODE_INTERNAL;
+        has_external |= mode == DISK_SNAPSHOT_MODE_EXTERNAL;
+        has_left_out |= mode == DISK_SNAPSHOT_MODE_NO && disk_is_kept(machine->disks[i]);
+    }
+    if (!has_inside)
+        return true;
+    if (plan->is_live && snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_NO)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "active qemu domains require external disk snapshots");
+    if (has_external)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "mixing internal and external targets for a snapshot is not yet supported");
+    if (has_left_out)
+        return fail(err, VIR_ERR_CONFIG_UNSUPPORTED,
+                    "internal snapshots and full system snapshots require all disks to be selected "
+                    "for snapshot");
+    if (machine->os.nvram)
+        return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
+                    "internal snapshots of a VM with pflash based firmware are not supported");
+    for (gsize i = 0; i < snapshot->n_disks; i++) {
+        if (snapshot->disks[i]->snapshot == DISK_SNAPSHOT_MODE_INTERNAL &&
+            !plan_inside_disk(guest, plan, snapshot->disks[i], machine->disks[i], err))
+            return false;
+    }
+    plan->was_running = plan->is_live && guest->state == VIR_DOMAIN_RUNNING;
+    return true;
 }
 
 /* ---- overlays ---- */
@@ -202,19 +271,12 @@ plan_overlays(Guest *guest, CreatePlan *plan, DomainSnapshot *snapshot, guint fl
     for (gsize i = 0; i < snapshot->n_disks; i++) {
         SnapshotDisk *entry = snapshot->disks[i];
 
-        if (entry->snapshot == DISK_SNAPSHOT_MODE_NO ||
-            entry->snapshot == DISK_SNAPSHOT_MODE_MANUAL)
-            continue;
-        if (entry->snapshot != DISK_SNAPSHOT_MODE_EXTERNAL)
-            return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                        "disk %s: internal snapshots are not supported: use snapshot='external', "
-                        "or DISK_ONLY",
-                        entry->name);
-        if (!plan_overlay(guest, plan, entry, machine->disks[i],
+        if (entry->snapshot == DISK_SNAPSHOT_MODE_EXTERNAL &&
+            !plan_overlay(guest, plan, entry, machine->disks[i],
                           flags & VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT, err))
             return false;
     }
-    if (plan->overlays->len == 0)
+    if (plan->overlays->len + plan->inside->len == 0)
         return fail(
             err, VIR_ERR_CONFIG_UNSUPPORTED,
             snapshot->memory.file
@@ -265,7 +327,8 @@ static CreatePlan *
 make_plan(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
 {
     g_autoptr(CreatePlan) plan = g_new0(CreatePlan, 1);
-    bool is_external = (flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY) || snapshot->memory.file;
+    bool is_disk_only = flags & VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY;
+    bool is_external = is_disk_only || snapshot->memory.file;
     DiskSnapshotMode mode = is_external ? DISK_SNAPSHOT_MODE_EXTERNAL : DISK_SNAPSHOT_MODE_INTERNAL;
 
     plan->name = g_strdup(snapshot->name);
@@ -276,8 +339,10 @@ make_plan(Guest *guest, DomainSnapshot *snapshot, guint flags, GError **err)
         !snapshot_name_images(snapshot, guest_domain(guest), err))
         return NULL;
     record_machine(guest, snapshot);
-    record_state(guest, snapshot);
-    if (!plan_overlays(guest, plan, snapshot, flags, err) ||
+    record_state(guest, snapshot, is_disk_only);
+    plan->inside = internal_disks_new();
+    if (!plan_inside(guest, plan, snapshot, err) ||
+        !plan_overlays(guest, plan, snapshot, flags, err) ||
         !plan_memory(guest, plan, snapshot, err))
         return NULL;
     if (!(flags & VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA) &&
@@ -366,8 +431,9 @@ report_plan(const Guest *guest, const CreatePlan *plan)
     const char *meanwhile = "it is off";
 
     if (plan->is_live)
-        meanwhile = plan->memory ? "it is paused while its memory is saved and the disks switch"
-                                 : "it runs on; the disks switch in one transaction";
+        meanwhile = plan->memory || plan->inside->len > 0
+                        ? "it is paused while its memory is saved and the disks switch"
+                        : "it runs on; the disks switch in one transaction";
     plan_report_way(step, plan->is_live ? "live" : "offline", NULL);
     plan_report_guest(step, guest, meanwhile, plan->must_halt ? "off" : NULL);
     plan_report_overlays(step, plan->overlays);

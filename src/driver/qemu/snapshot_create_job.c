@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "driver/qemu/block.h"
+#include "driver/qemu/block_job.h"
 #include "driver/qemu/checkpoint.h"
 #include "driver/qemu/settings.h"
 #include "driver/qemu/firmware.h"
@@ -25,6 +26,7 @@ create_plan_free(CreatePlan *plan)
     if (!plan)
         return;
     g_clear_pointer(&plan->overlays, g_ptr_array_unref);
+    g_clear_pointer(&plan->inside, g_ptr_array_unref);
     g_free(plan->name);
     g_free(plan->text);
     memory_save_free(plan->memory);
@@ -48,6 +50,8 @@ save_plan(const void *data, Record *record)
     record_add(record, "name", plan->name);
     record_add(record, "text", plan->text);
     new_overlays_save(plan->overlays, record);
+    internal_disks_save(plan->inside, record);
+    record_add_bool(record, "goes-on", plan->was_running);
     record_add_bool(record, "live", plan->is_live);
     record_add_bool(record, "halt", plan->must_halt);
     memory_save_to_record(plan->memory, record);
@@ -63,6 +67,8 @@ load_plan(const Record *record, GError **err)
     plan->name = g_strdup(record_get(record, "name"));
     plan->text = g_strdup(record_get(record, "text"));
     plan->overlays = new_overlays_load(record);
+    plan->inside = internal_disks_load(record);
+    plan->was_running = record_get_bool(record, "goes-on");
     plan->is_live = record_get_bool(record, "live");
     plan->must_halt = record_get_bool(record, "halt");
     plan->memory = memory_save_from_record(record);
@@ -96,11 +102,12 @@ are_in_use(Job *job, GError **err)
     Guest *guest = job_context(job);
     const CreatePlan *plan = job_plan(job);
     Emulator *emulator = running_emulator(guest);
-    const NewOverlay *first = plan->overlays->pdata[0];
+    const NewOverlay *first;
     bool is_top;
 
     if (!emulator || !job_find_note(job, "sent"))
         return false;
+    first = plan->overlays->pdata[0];
     if (!block_is_top(emulator, first->node, &is_top, err))
         return true;
     if (is_top)
@@ -147,7 +154,7 @@ attach_images(Job *job, GError **err)
     const CreatePlan *plan = job_plan(job);
     Emulator *emulator;
 
-    if (!plan->is_live)
+    if (!plan->is_live || plan->overlays->len == 0)
         return STEP_DONE;
     emulator = require_emulator(guest, err);
     if (!emulator)
@@ -214,6 +221,111 @@ drop_nvram(Job *job, GError **err)
     return !plan->nvram_copy || firmware_copy_withdraw(job, plan->nvram_copy, err);
 }
 
+/* ---- inside: one tag in each image ---- */
+
+static void
+on_job_event(Emulator *emulator, const char *event, const Json *data, gpointer opaque)
+{
+    Job *job = opaque;
+    CreatePlan *plan = job_plan(job);
+
+    if (!internal_job_has_ended(event, data, job_id(job)))
+        return;
+    plan->has_saved = true;
+    job_wake(job);
+}
+
+static bool
+make_inside_offline(Job *job, const CreatePlan *plan, GError **err)
+{
+    for (guint i = 0; i < plan->inside->len; i++) {
+        g_autofree char *point = g_strdup_printf("image-%u", i);
+
+        if (!job_fault(job, point, err) || !internal_make(plan->inside->pdata[i], plan->name, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+start_inside(Job *job, CreatePlan *plan, Emulator *emulator, GError **err)
+{
+    Guest *guest = job_context(job);
+
+    if (plan->was_running && !guest_pause(guest, VIR_DOMAIN_PAUSED_SNAPSHOT, err))
+        return false;
+    if (!job_fault(job, "save", err))
+        return false;
+    emulator_add_listener(emulator, on_job_event, job);
+    plan->is_saving = true;
+    return internal_job_start(emulator, guest_live(guest), "snapshot-save", job_id(job), plan->name,
+                              plan->inside, err);
+}
+
+static void
+stop_listening(Job *job, CreatePlan *plan)
+{
+    Guest *guest = job_context(job);
+
+    if (plan->is_saving && guest->emulator)
+        emulator_remove_listener(guest->emulator, on_job_event, job);
+    plan->is_saving = false;
+}
+
+static StepResult
+save_inside(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    CreatePlan *plan = job_plan(job);
+    Emulator *emulator;
+
+    if (plan->inside->len == 0)
+        return STEP_DONE;
+    if (!plan->is_live)
+        return make_inside_offline(job, plan, err) ? STEP_DONE : STEP_FAILED;
+    emulator = require_emulator(guest, err);
+    if (!emulator)
+        return STEP_FAILED;
+    if (!plan->is_saving)
+        return start_inside(job, plan, emulator, err) ? STEP_WAIT : STEP_FAILED;
+    if (!plan->has_saved)
+        return STEP_WAIT;
+    stop_listening(job, plan);
+    return internal_job_finish(emulator, job_id(job), err) && job_fault(job, "saved", err)
+               ? STEP_DONE
+               : STEP_FAILED;
+}
+
+/* All or none: what was tagged already is freed again, and the guest goes on. */
+static bool
+drop_inside(Job *job, GError **err)
+{
+    Guest *guest = job_context(job);
+    CreatePlan *plan = job_plan(job);
+    Emulator *emulator = running_emulator(guest);
+
+    if (plan->inside->len == 0)
+        return true;
+    stop_listening(job, plan);
+    if (emulator && plan->is_live) {
+        g_autoptr(GError) why = NULL;
+        BlockJobState state;
+        BlockJobProgress progress;
+
+        if (!block_job_drive(emulator->qmp, job_id(job), false, &state, &progress, &why) ||
+            state == BLOCK_JOB_BUSY)
+            return fail(err, VIR_ERR_OPERATION_TIMEOUT,
+                        "domain %s still saves snapshot '%s' inside its images: %s", guest->name,
+                        plan->name, why ? why->message : "wait for it");
+    }
+    for (guint i = 0; i < plan->inside->len; i++) {
+        if (!internal_remove(guest, plan->inside->pdata[i], plan->name, err))
+            return false;
+    }
+    return !emulator || !plan->was_running || guest->state != VIR_DOMAIN_PAUSED ||
+           guest_resume(guest, VIR_DOMAIN_RUNNING_UNPAUSED, err);
+}
+
 /* ---- switch: one transaction for all disks ---- */
 
 static StepResult
@@ -225,7 +337,7 @@ switch_disks(Job *job, GError **err)
     g_autoptr(GError) refused = NULL;
     Emulator *emulator;
 
-    if (!plan->is_live)
+    if (!plan->is_live || plan->overlays->len == 0)
         return STEP_DONE;
     emulator = require_emulator(guest, err);
     if (!emulator)
@@ -360,13 +472,14 @@ resume(Job *job, GError **err)
 {
     Guest *guest = job_context(job);
     const CreatePlan *plan = job_plan(job);
+    bool goes_on = plan->was_running || (plan->memory && plan->memory->was_running);
     g_autoptr(GError) why = NULL;
 
     if (!running_emulator(guest))
         return STEP_DONE;
     if (plan->must_halt)
         guest_kill(guest, VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT);
-    else if (plan->memory && plan->memory->was_running && guest->state == VIR_DOMAIN_PAUSED &&
+    else if (goes_on && guest->state == VIR_DOMAIN_PAUSED &&
              !guest_resume(guest, VIR_DOMAIN_RUNNING_UNPAUSED, &why))
         log_error(LOG_QEMU, "%s: it stays paused after its snapshot: %s", guest->name,
                   why->message);
@@ -392,11 +505,12 @@ decide(Job *job, GError **err)
     Guest *guest = job_context(job);
     const CreatePlan *plan = job_plan(job);
     Emulator *emulator = running_emulator(guest);
-    const NewOverlay *first = plan->overlays->pdata[0];
+    const NewOverlay *first;
     bool is_top;
 
     if (!job_find_note(job, "sent"))
         return JOB_BACK;
+    first = plan->overlays->pdata[0];
     if (!emulator) {
         if (!has_reused(plan->overlays))
             return JOB_FORWARD; /* what was never written reads as what is below */
@@ -416,6 +530,7 @@ static const JobStep steps[] = {
     {"attach", .run = attach_images, .undo = detach_images},
     {"memory", .run = save_memory, .undo = drop_memory},
     {"firmware", .run = copy_nvram, .undo = drop_nvram},
+    {"inside", .run = save_inside, .undo = drop_inside},
     {"switch", .run = switch_disks},
     {"commit", .barrier = true},
     {"adopt", .run = adopt},

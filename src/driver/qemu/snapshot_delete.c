@@ -105,6 +105,14 @@ plan_parents(ImageMerge *merge, const Planner *planner)
     }
 }
 
+/* Are there snapshots inside the image, other than the one that goes? */
+static bool
+holds_others(const Planner *planner, const char *path)
+{
+    return image_count_snapshots(path) >
+           (internal_disks_contain(planner->plan->inside, path) ? 1 : 0);
+}
+
 static bool
 plan_merge(Planner *planner, const char *target, const char *lower, const char *upper, GError **err)
 {
@@ -134,6 +142,13 @@ plan_merge(Planner *planner, const char *target, const char *lower, const char *
     merge->lower_is_block_device = lower_layer->is_block_device;
     merge->below = below ? g_strdup(below->path) : NULL;
     merge->kind = choose_kind(planner, lower, upper);
+    /* What holds other snapshots inside stays a file; when both do, the chain stays as it is. */
+    if (holds_others(planner, merge->kind == BLOCK_COMMIT ? upper : lower))
+        merge->kind = merge->kind == BLOCK_COMMIT ? BLOCK_PULL : BLOCK_COMMIT;
+    if (holds_others(planner, merge->kind == BLOCK_COMMIT ? upper : lower)) {
+        image_merge_free(merge);
+        return true;
+    }
     mark = image_records_find(planner->records, merge->kind == BLOCK_COMMIT ? upper : lower);
     merge->may_remove = mark != NULL;
     if (mark)
@@ -161,7 +176,7 @@ plan_disk(Planner *planner, const Disk *disk, GError **err)
             return true;
         if (users->len == 1)
             return plan_merge(planner, disk->target.dev, path, users->pdata[0], err);
-        if (!mark)
+        if (!mark || holds_others(planner, path))
             return true;
         doomed_images_add(planner->plan->doomed, path, *mark);
         header = image_header_read_file(path, format, err);
@@ -207,19 +222,61 @@ plan_machine(Planner *planner, const Domain *machine, GError **err)
     return true;
 }
 
-static bool
-check_snapshot(const DomainSnapshot *snapshot, GError **err)
-{
-    bool is_internal = snapshot->memory.snapshot == DISK_SNAPSHOT_MODE_INTERNAL;
+/* ---- inside images ---- */
 
-    for (gsize i = 0; i < snapshot->n_disks; i++)
-        is_internal |= snapshot->disks[i]->snapshot == DISK_SNAPSHOT_MODE_INTERNAL;
-    if (is_internal)
+static bool
+has_users(const ImageGraph *graph, const char *path)
+{
+    g_autoptr(GPtrArray) users = image_graph_users(graph, path);
+
+    return users->len > 0;
+}
+
+/* An emulator that has the image open only as a base cannot change it, and nobody else may meanwhile. */
+static bool
+check_inside_disk(const Guest *guest, const DomainSnapshot *snapshot, const Disk *disk,
+                  GError **err)
+{
+    const char *path = disk_source_path(disk->type, &disk->source);
+    g_autoptr(ImageGraph) running = image_graph_new();
+    g_autoptr(GPtrArray) views = registry_list(guest->qemu->guests);
+
+    for (guint i = 0; i < views->len; i++) {
+        const GuestView *view = views->pdata[i];
+        const Domain *live = machine_domain(view->live);
+        g_autofree char *holder = g_strdup_printf("domain %s", view->view.name);
+
+        if (live)
+            machine_hold_images(running, holder, live);
+    }
+    if (image_graph_is_held(running, path) &&
+        (!guest_is_running(guest) || !image_graph_is_named(running, path) ||
+         has_users(running, path)))
+        return fail(err, VIR_ERR_OPERATION_INVALID,
+                    "disk %s: snapshot '%s' is inside image '%s', on which other images stand that "
+                    "are in use: shut the domain down first",
+                    disk->target.dev, snapshot->name, path);
+    return true;
+}
+
+static bool
+plan_inside(const Guest *guest, DeletePlan *plan, const DomainSnapshot *snapshot, GError **err)
+{
+    const Domain *machine = snapshot->domain;
+
+    if (snapshot_has_inside(snapshot) && !machine)
         return fail(err, VIR_ERR_OPERATION_UNSUPPORTED,
-                    "snapshot %s is inside its disk images: deleting internal snapshots is not "
-                    "supported; METADATA_ONLY "
-                    "forgets it",
+                    "snapshot %s does not say which images it is inside: METADATA_ONLY forgets it",
                     snapshot->name);
+    for (gsize i = 0; machine && i < machine->n_disks; i++) {
+        const Disk *disk = machine->disks[i];
+
+        if (!snapshot_is_inside(snapshot, disk->target.dev))
+            continue;
+        if (!check_inside_disk(guest, snapshot, disk, err))
+            return false;
+        internal_disks_add(plan->inside, disk);
+    }
     return true;
 }
 
@@ -233,7 +290,7 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, GPtrArray *gone, GError 
     const FileMark *memory, *nvram;
     g_autofree char *nvram_path = NULL;
 
-    if (!records || !check_snapshot(snapshot, err))
+    if (!records || !plan_inside(guest, plan, snapshot, err))
         return NULL;
     planner.graph = graph = holders_without(guest, snapshot, gone);
     if (!plan_machine(&planner, snapshot->domain, err) ||
@@ -328,7 +385,9 @@ names_of_call(Guest *guest, const char *name, guint flags, GError **err)
         return NULL;
     names = choose_names(guest->snapshots, name, flags);
     for (guint i = 0; i < names->len && !(flags & VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY); i++) {
-        if (!check_snapshot(snapshot_tree_find(guest->snapshots, names->pdata[i]), err))
+        g_autoptr(DeletePlan) probe = delete_plan_new();
+
+        if (!plan_inside(guest, probe, snapshot_tree_find(guest->snapshots, names->pdata[i]), err))
             return NULL;
     }
     return g_steal_pointer(&names);

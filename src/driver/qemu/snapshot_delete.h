@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "driver/qemu/block_job.h"
+#include "driver/qemu/internal.h"
 #include "driver/qemu/doomed_image.h"
 #include "driver/qemu/snapshot.h"
 #include "driver/qemu/storage_daemon.h"
@@ -40,6 +41,7 @@ typedef struct {
     GPtrArray *merges;   /* of ImageMerge */
     GPtrArray *doomed;   /* of DoomedImage, tops first */
     GPtrArray *memories; /* of DoomedImage: memory files of the snapshots */
+    GPtrArray *inside;   /* of InternalDisk: images that keep names[0] inside */
     bool drops_kept;     /* what a revert left goes (kept.h); @names is empty then */
     /* Deletions that follow this one, by name; they are jobs of their own. */
     GPtrArray *next;

@@ -40,6 +40,7 @@ delete_plan_new(void)
     plan->names = g_ptr_array_new_with_free_func(g_free);
     plan->next = g_ptr_array_new_with_free_func(g_free);
     plan->merges = g_ptr_array_new_with_free_func((GDestroyNotify)image_merge_free);
+    plan->inside = internal_disks_new();
     plan->doomed = doomed_images_new();
     plan->memories = doomed_images_new();
     return plan;
@@ -53,6 +54,7 @@ delete_plan_free(DeletePlan *plan)
     g_ptr_array_unref(plan->names);
     g_ptr_array_unref(plan->next);
     g_ptr_array_unref(plan->merges);
+    g_ptr_array_unref(plan->inside);
     g_ptr_array_unref(plan->doomed);
     g_ptr_array_unref(plan->memories);
     g_free(plan);
@@ -164,6 +166,7 @@ save_plan(const void *data, Record *record)
     save_names(record, "names", plan->names);
     save_names(record, "next", plan->next);
     record_add_bool(record, "drops-kept", plan->drops_kept);
+    internal_disks_save(plan->inside, record);
     doomed_images_save(plan->doomed, record, "doomed");
     doomed_images_save(plan->memories, record, "memories");
     record_add_u64(record, "merges", plan->merges->len);
@@ -180,6 +183,8 @@ load_plan(const Record *record, GError **err)
     load_names(record, "names", plan->names);
     load_names(record, "next", plan->next);
     plan->drops_kept = record_get_bool(record, "drops-kept");
+    g_ptr_array_unref(plan->inside);
+    plan->inside = internal_disks_load(record);
     doomed_images_load(plan->doomed, record, "doomed");
     doomed_images_load(plan->memories, record, "memories");
     for (guint i = 0; i < merges; i++)
@@ -211,7 +216,7 @@ mark(Job *job, GError **err)
     g_autoptr(SnapshotTree) tree = NULL;
     bool has_changed = false;
 
-    if (plan->merges->len > 0)
+    if (plan->merges->len + plan->inside->len > 0)
         snapshot = snapshot_tree_find(guest->snapshots, plan->names->pdata[0]);
     if (!snapshot)
         return STEP_DONE;
@@ -225,6 +230,22 @@ mark(Job *job, GError **err)
     tree = snapshot_tree_copy(guest->snapshots);
     snapshot_tree_put(tree, g_steal_pointer(&copy));
     return set_tree(guest, g_steal_pointer(&tree), err) ? STEP_DONE : STEP_FAILED;
+}
+
+static StepResult
+remove_inside(Job *job, GError **err)
+{
+    const Guest *guest = job_context(job);
+    const DeletePlan *plan = job_plan(job);
+
+    for (guint i = 0; i < plan->inside->len; i++) {
+        g_autofree char *point = g_strdup_printf("image-%u", i);
+
+        if (!job_fault(job, point, err) ||
+            !internal_remove(guest, plan->inside->pdata[i], plan->names->pdata[0], err))
+            return STEP_FAILED;
+    }
+    return STEP_DONE;
 }
 
 static StepResult
@@ -351,9 +372,13 @@ remove_images(Job *job, GError **err)
 }
 
 static const JobStep steps[] = {
-    {"commit", .barrier = true},      {"mark", .run = mark},
-    {"merge", .run = merge_images},   {"install", .run = install},
-    {"remove", .run = remove_images}, {0},
+    {"commit", .barrier = true},
+    {"mark", .run = mark},
+    {"inside", .run = remove_inside},
+    {"merge", .run = merge_images},
+    {"install", .run = install},
+    {"remove", .run = remove_images},
+    {0},
 };
 
 const JobKind snapshot_delete_kind = {
