@@ -9,6 +9,7 @@ contents of every disk of the domain and of every snapshot. If it is "before", t
 FAULTS=all goes through all points; otherwise a part that changes from day to day.
 """
 import datetime
+import json
 import os
 import re
 import shutil
@@ -119,6 +120,13 @@ class Scene:
         assert done.returncode == 0, done.stderr
         return ','.join(line.split()[1] for line in done.stdout.splitlines() if re.match('[0-9a-f]{8}:', line))
 
+    @staticmethod
+    def inside(path: str) -> tuple[str, ...]:
+        """Names of the snapshots inside the image."""
+        done = subprocess.run(['qemu-img', 'info', '-U', '-f', 'qcow2', '--output=json', path], capture_output=True,
+                              text=True, check=True)
+        return tuple(s['name'] for s in json.loads(done.stdout).get('snapshots', ()))
+
     def look(self) -> dict:
         """Everything that a user could see, as one value that can be compared."""
         dom = self.dom
@@ -137,6 +145,7 @@ class Scene:
             'live': tuple(tops),
             'contents': tuple(self.digest(p) for p in tops),
             'files': tuple(sorted(n for n in os.listdir(self.lab.images) if not n.endswith('.map'))),
+            'inside': tuple(self.inside(p) for p in self.tops()),
             'journals': tuple(os.listdir(self.lab.dir / 'lib/qemu/journal')),
             'emulators': len(self.lab.emulator_list()),
             'kept': tuple(sorted(os.listdir(kept))) if (kept := self.lab.dir / 'lib/qemu/kept').exists() else (),
@@ -187,6 +196,24 @@ def ours(scene: Scene, *words: str) -> None:
     done = scene.lab.virsh(*words, check=False)
     if done.returncode:
         raise libvirt.libvirtError(done.stderr)
+
+
+def snap_inside(scene: Scene, name: str) -> None:
+    scene.dom.snapshotCreateXML(f'<domainsnapshot><name>{name}</name></domainsnapshot>', 0)
+
+
+def inside(scene: Scene) -> None:
+    """Snapshots in the images themselves."""
+    snap_inside(scene, 'i1')
+    scene.write()
+    snap_inside(scene, 'i2')
+    scene.write()
+
+
+def inside_running(scene: Scene) -> None:
+    inside(scene)
+    scene.dom.create()
+    snap_inside(scene, 'i3')
 
 
 def left(scene: Scene) -> None:
@@ -258,6 +285,13 @@ SCENARIOS = {
     'start-saved': (saved, lambda s: s.dom.create()),
     'revert-keeping': (running, lambda s: ours(s, 'snapshot-revert', 'g', 's1', '--running', '--keep')),
     'revert-undone': (left, lambda s: ours(s, 'snapshot-undo', 'g')),
+    'create-inside-off': (off, lambda s: snap_inside(s, 'new')),
+    'create-inside-running': (running, lambda s: snap_inside(s, 'new')),
+    'revert-inside-off': (inside, lambda s: s.revert('i1')),
+    'revert-inside-running-to-off': (inside_running, lambda s: s.revert('i1')),
+    'revert-inside-memory': (inside_running, lambda s: s.revert('i3')),
+    'delete-inside-off': (inside, lambda s: s.dom.snapshotLookupByName('i1').delete()),
+    'delete-inside-running': (inside_running, lambda s: s.dom.snapshotLookupByName('i1').delete()),
     'delete-metadata': (two_branches, lambda s: s.dom.snapshotLookupByName('s1').delete(
         libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)),
     'checkpoint-create': (running, lambda s: s.dom.checkpointCreateXML('<domaincheckpoint><name>c2</name></domaincheckpoint>')),
