@@ -50,15 +50,30 @@ set_of_names(const char *folder)
     return set;
 }
 
+/* UUID.wal is the guest's own job, UUID.vda.wal a block job of its disk: either counts under the first name. */
+static GHashTable *
+set_of_journals(const char *folder)
+{
+    g_auto(GStrv) names = dir_list(folder, NULL);
+    GHashTable *set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (int i = 0; names && names[i]; i++)
+        g_hash_table_add(set, g_strdup_printf("%.*s.wal", UUID_TEXT - 1, names[i]));
+    return set;
+}
+
 static void
 beside_look(Beside *beside, const QemuDriver *qemu)
 {
     g_autofree char *autostart = g_build_filename(qemu->config_dir, "autostart", NULL);
     g_autofree char *kept = g_build_filename(qemu->lib_dir, "kept", NULL);
 
-    *beside = (Beside){set_of_names(autostart),          set_of_names(qemu->save_dir),
-                       set_of_names(qemu->snapshot_dir), set_of_names(qemu->checkpoint_dir),
-                       set_of_names(qemu->journal_dir),  set_of_names(kept)};
+    *beside = (Beside){set_of_names(autostart),
+                       set_of_names(qemu->save_dir),
+                       set_of_names(qemu->snapshot_dir),
+                       set_of_names(qemu->checkpoint_dir),
+                       set_of_journals(qemu->journal_dir),
+                       set_of_names(kept)};
 }
 
 static void
