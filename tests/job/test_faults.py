@@ -319,6 +319,7 @@ def scene():
 def undisturbed(scene: Scene, build, act) -> tuple[dict, dict, list[str]]:
     scene.reset()
     build(scene)
+    settle(scene)  # a call is answered before the last files of its job are written
     before = scene.look()
     scene.arm('none', 'fail')
     act(scene)
