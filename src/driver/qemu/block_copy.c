@@ -151,7 +151,6 @@ static bool
 choose_backing(Guest *guest, const Disk *disk, Disk *copy, const CopyOptions *options, GError **err)
 {
     const BackingStore *below = disk->backing_store;
-    g_autoptr(Domain) shell = NULL;
     const char *path;
 
     if (!options->is_shallow || !below || below->type == STORAGE_TYPE_UNSET) {
