@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Attaching, detaching and updating devices of the definition that the next start uses. The rules are those of
- * model/domain_change.c; plugging into a running guest is refused until it can be done. */
+/* Attaching, detaching and updating devices. Of the definition that the next start uses: the rules are those of
+ * model/domain_change.c; a running guest: plug.c. */
 #define ERROR_DOMAIN VIR_FROM_QEMU
 
 #include <libvirt/libvirt.h>
@@ -8,8 +8,21 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "driver/qemu/guest.h"
+#include "driver/qemu/plug.h"
 
 typedef bool (*Change)(Domain *dom, const char *xml, const DomainFillHost *host, GError **err);
+
+static bool
+change_live(Call *call, Guest *guest, const char *xml, guint flags, Domain *take_config,
+            Change change, GError **err)
+{
+    if (change == domain_attach_device)
+        return plug_attach(call, guest, xml, take_config, err);
+    if (change == domain_detach_device)
+        return plug_detach(call, guest, xml, NULL, take_config, err);
+    return plug_change_media(call, guest, xml, take_config, flags & VIR_DOMAIN_DEVICE_MODIFY_FORCE,
+                             err);
+}
 
 static bool
 change_device(Call *call, const RemoteNonnullDomain *dom, const char *xml, guint flags,
@@ -25,11 +38,14 @@ change_device(Call *call, const RemoteNonnullDomain *dom, const char *xml, guint
         !guest_settle_affect(guest, flags & (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG),
                              &is_live, &is_config, err))
         return false;
+    if (is_config) {
+        config = domain_copy(guest_config(guest));
+        if (!change(config, xml, qemu_fill_host(guest->qemu), err))
+            return false;
+    }
     if (is_live)
-        return fail(err, VIR_ERR_NO_SUPPORT,
-                    "%s a device of a running guest: use VIR_DOMAIN_AFFECT_CONFIG", what);
-    config = domain_copy(guest_config(guest));
-    if (!change(config, xml, qemu_fill_host(guest->qemu), err) ||
+        return change_live(call, guest, xml, flags, g_steal_pointer(&config), change, err);
+    if (!guest_require_idle(guest, err) ||
         !guest_change_config(guest, g_steal_pointer(&config), err))
         return false;
     log_info(LOG_QEMU, "%s: %s a device of the definition", guest->name, what);
@@ -74,6 +90,24 @@ qemu_domain_update_device_flags(Call *call, const RemoteDomainUpdateDeviceFlagsA
                          "update", domain_update_device, err);
 }
 
+static bool
+qemu_domain_detach_device_alias(Call *call, const RemoteDomainDetachDeviceAliasArgs *args,
+                                GError **err)
+{
+    g_autoptr(Guest) guest = guest_of_call(call, &args->dom, err);
+    bool is_live, is_config;
+
+    if (!guest ||
+        !qemu_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG,
+                          err) ||
+        !guest_settle_affect(guest, args->flags, &is_live, &is_config, err))
+        return false;
+    if (is_config)
+        return fail(err, VIR_ERR_NO_SUPPORT,
+                    "detach a device of the definition by alias: use virDomainDetachDeviceFlags");
+    return plug_detach(call, guest, NULL, args->alias, NULL, err);
+}
+
 void
 qemu_attach_slots(DriverSlots *slots)
 {
@@ -82,4 +116,5 @@ qemu_attach_slots(DriverSlots *slots)
     slots->domain_detach_device = qemu_domain_detach_device;
     slots->domain_detach_device_flags = qemu_domain_detach_device_flags;
     slots->domain_update_device_flags = qemu_domain_update_device_flags;
+    slots->domain_detach_device_alias = qemu_domain_detach_device_alias;
 }

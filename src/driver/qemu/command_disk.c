@@ -405,8 +405,8 @@ check_disk(const Disk *disk, GError **err)
     return true;
 }
 
-static bool
-add_disk(CommandLine *line, const Disk *disk, GError **err)
+bool
+command_add_disk(CommandLine *line, const Disk *disk, GError **err)
 {
     bool is_empty = disk_source_is_empty(disk->type, &disk->source);
     guint backing = 0;
@@ -456,7 +456,7 @@ command_add_disks(CommandLine *line, GError **err)
 {
     add_floppy_controller(line);
     for (gsize i = 0; i < line->dom->n_disks; i++)
-        if (!add_disk(line, line->dom->disks[i], err))
+        if (!command_add_disk(line, line->dom->disks[i], err))
             return false;
     return true;
 }

@@ -104,5 +104,7 @@ Json *disk_storage_node(const Disk *disk, StorageType type, const DiskSource *so
                         bool is_read_only, GError **err);
 Json *disk_format_node(const Disk *disk, StorageFormat format, guint index, bool is_read_only,
                        guint backing_index);
+/* -blockdev for each layer and -device. */
+bool command_add_disk(CommandLine *line, const Disk *disk, GError **err);
 /* The -device of @disk, on top of node @index (0: no medium). */
 Json *disk_device(CommandLine *line, const Disk *disk, guint index, GError **err);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "driver/qemu/emulator.h"
+#include "driver/qemu/plug.h"
 #include "driver/qemu/lifecycle.h"
 #include "object/events.h"
 
@@ -285,6 +286,13 @@ on_io_error(Guest *guest, const Json *data)
 }
 
 static void
+on_deleted(Guest *guest, const Json *data)
+{
+    if (text_of(data, "device"))
+        plug_device_gone(guest, text_of(data, "device"));
+}
+
+static void
 on_tray(Guest *guest, const Json *data)
 {
     bool is_open = json_is_true(json_object_get(data, "tray-open"));
@@ -450,6 +458,7 @@ static const struct {
     {"WATCHDOG", on_watchdog},
     {"BLOCK_IO_ERROR", on_io_error},
     {"DEVICE_TRAY_MOVED", on_tray},
+    {"DEVICE_DELETED", on_deleted},
     {"BALLOON_CHANGE", on_balloon},
     {"GUEST_PANICKED", on_panicked},
     {"SUSPEND", on_suspend},

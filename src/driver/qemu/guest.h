@@ -168,6 +168,8 @@ bool disk_read_chain(Disk *disk, GError **err);
 bool machine_read_chains(Domain *machine, GError **err);
 /* Give every layer of @disk a node number (privateData and @index). */
 void disk_number_nodes(Guest *guest, Disk *disk);
+/* Where the emulator's own queries have the disk. */
+void disk_name_device(Disk *disk);
 
 /* ---- starting and stopping, in pieces ---- */
 /* What an emulator for @config is to be: a copy with id, aliases, node numbers, ports and socket paths. */

@@ -148,9 +148,8 @@ disk_number_nodes(Guest *guest, Disk *disk)
     }
 }
 
-/* Where the emulator's own queries have the disk. */
-static void
-name_device(Disk *disk)
+void
+disk_name_device(Disk *disk)
 {
     disk_private_free(disk->private_data);
     disk->private_data = disk_private_new();
@@ -285,7 +284,7 @@ guest_make_live(Guest *guest, const Domain *config, int id, GError **err)
     /* Numbered from the last disk on, as upstream does. */
     for (gsize i = machine->n_disks; i > 0; i--) {
         disk_number_nodes(guest, machine->disks[i - 1]);
-        name_device(machine->disks[i - 1]);
+        disk_name_device(machine->disks[i - 1]);
     }
     name_taps(guest->qemu, machine);
     channels = emulator_channel_folder(guest, id);

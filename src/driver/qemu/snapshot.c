@@ -22,7 +22,7 @@
 static const JobKind *const job_kinds[] = {
     &snapshot_create_kind,   &revert_kind, &snapshot_delete_kind, &save_kind,
     &restore_kind,           &clone_kind,  &undefine_kind,        &checkpoint_create_kind,
-    &checkpoint_delete_kind, NULL};
+    &checkpoint_delete_kind, &attach_kind, &detach_kind,          NULL};
 
 void
 qemu_snapshot_slots(DriverSlots *slots)

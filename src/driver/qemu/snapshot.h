@@ -54,6 +54,8 @@ extern const JobKind save_kind;
 extern const JobKind restore_kind;
 extern const JobKind clone_kind;
 extern const JobKind undefine_kind;
+extern const JobKind attach_kind; /* plug.c */
+extern const JobKind detach_kind;
 
 /* Make @take_tree the guest's (not published yet). */
 void guest_set_snapshots(Guest *guest, SnapshotTree *take_tree);
