@@ -337,6 +337,10 @@ run_step(Job *job)
         return JOB_RUNNING;
     case STEP_WAIT:
         return JOB_WAITING;
+    case STEP_REPEAT:
+        g_assert(job->is_committed);
+        job->step = barrier_index(job); /* run_all goes on behind it */
+        return JOB_RUNNING;
     case STEP_ABANDON:
         g_assert(job->is_committed);
         job->error = err;

@@ -21,6 +21,7 @@ typedef enum {
     STEP_WAIT,    /* nothing is held; run is called again after job_wake */
     STEP_FAILED,  /* before the barrier: go back. After it: the job stays open and is tried again */
     STEP_ABANDON, /* after the barrier: end with this error; what was done is whole */
+    STEP_REPEAT,  /* after the barrier: the steps behind it once more, for what the plan says now */
 } StepResult;
 
 typedef struct {

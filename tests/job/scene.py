@@ -39,10 +39,12 @@ def qemu_io(path: str, *commands: str) -> bool:
     return done.returncode == 0 and 'failed' not in done.stdout
 
 
-def first_bytes(path: str, form: str = 'qcow2') -> list[int]:
-    """The first byte of every place, read through the whole chain by nobody's code but this."""
+def first_bytes(path: str, form: str = 'qcow2', seen: set[str] | None = None) -> list[int]:
+    """The first byte of every place, read through the whole chain by nobody's code but this. @seen gets the files' names."""
     found: list[int | None] = [None] * PLACES
-    while path and None in found:
+    while path:
+        if seen is not None:
+            seen.add(os.path.basename(path))
         with open(path, 'rb') as file:
             below, below_form = _read_layer(file, form, found)
         path, form = (os.path.join(os.path.dirname(path), below) if below else ''), below_form

@@ -138,6 +138,7 @@ class Trial:
         scene.reset(self.scenario.situation)
         tracer = Tracer(scene, point, action).attach()
         self.answered = succeeds(scene, self.scenario.act)
+        self.wait_quiet(tracer)
         tracer.end()
         self.missed += not tracer.was_hit()
         self.without_emulator = False
@@ -153,12 +154,22 @@ class Trial:
         scene.reset(self.scenario.situation)
         tracer = Tracer(scene, point, 'emulator').attach()
         self.answered = succeeds(scene, self.scenario.act)
+        self.wait_quiet(tracer)
         tracer.end()
         self.missed += not tracer.was_hit()
         self.without_emulator = True
         if scene.lab.daemon.poll() is not None:
             return f'emulator killed at {point}: the daemon died\n' + scene.lab.log()[-2000:]
         return self.judge(f'emulator killed at {point}', is_failure=True)
+
+    def wait_quiet(self, tracer: Tracer) -> None:
+        """The call may be answered before its job has ended; a job that is stuck does nothing more."""
+        seen, end = [], time.monotonic() + 5
+        while self.scene.journals() and time.monotonic() < end:
+            before, seen = seen, tracer.lines()
+            if tracer.was_hit() and before == seen:
+                return
+            time.sleep(0.1)
 
     # ---- judgement ----
 

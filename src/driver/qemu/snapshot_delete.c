@@ -309,39 +309,24 @@ make_plan(Guest *guest, const DomainSnapshot *snapshot, GPtrArray *gone, GError 
 
 /* ---- the call ---- */
 
-static bool
-begin_next(Call *call, Job *job)
-{
-    const DeletePlan *plan = job_plan(job);
-    Guest *guest = job_context(job);
-    GError *err = NULL;
-
-    if (plan->next->len == 0)
-        return true;
-    if (!snapshot_delete_begin(guest, plan->next, call, &err))
-        call_finish(call, err);
-    return false;
-}
-
-bool
-snapshot_delete_begin(Guest *guest, GPtrArray *names, Call *call, GError **err)
-{
-    return snapshot_delete_begin_for(guest, names, call, begin_next, err);
-}
-
-bool
-snapshot_delete_begin_for(Guest *guest, GPtrArray *names, Call *call, JobAnswer answer,
-                          GError **err)
+DeletePlan *
+snapshot_delete_plan_names(Guest *guest, const GPtrArray *names, GError **err)
 {
     const DomainSnapshot *snapshot = snapshot_tree_require(guest->snapshots, names->pdata[0], err);
     DeletePlan *plan = snapshot ? make_plan(guest, snapshot, NULL, err) : NULL;
 
-    if (!plan)
-        return false;
-    for (guint i = 1; i < names->len; i++)
+    for (guint i = 1; plan && i < names->len; i++)
         g_ptr_array_add(plan->next, g_strdup(names->pdata[i]));
-    return guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest), call,
-                         answer, err);
+    return plan;
+}
+
+static bool
+begin_deletion(Guest *guest, const GPtrArray *names, Call *call, GError **err)
+{
+    DeletePlan *plan = snapshot_delete_plan_names(guest, names, err);
+
+    return plan && guest_run_job(guest, job_new(&snapshot_delete_kind, guest->name, plan, guest),
+                                 call, NULL, err);
 }
 
 /* The snapshots that a call is about, children before parents. */
@@ -418,7 +403,7 @@ snapshot_delete(Call *call, const RemoteDomainSnapshotDeleteArgs *args, GError *
         return forget(guest, names, call, err);
     return disk_jobs_require_none(guest, err) &&
            checkpoints_require_none(guest, "merging images", err) &&
-           snapshot_delete_begin(guest, names, call, err);
+           begin_deletion(guest, names, call, err);
 }
 
 /* ---- the dry run ---- */

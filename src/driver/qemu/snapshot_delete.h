@@ -43,11 +43,12 @@ typedef struct {
     GPtrArray *memories; /* of DoomedImage: memory files of the snapshots */
     GPtrArray *inside;   /* of InternalDisk: images that keep names[0] inside */
     bool drops_kept;     /* what a revert left goes (kept.h); @names is empty then */
-    /* Deletions that follow this one, by name; they are jobs of their own. */
+    /* Deletions that follow this one in the same job, by name; each is planned when it is its turn, and noted. */
     GPtrArray *next;
-    guint at;       /* merge that runs */
-    bool has_begun; /* merging, in this process */
-    guint found;    /* problems before a repair (snapshot_repair.c) */
+    guint first_merge; /* merges that were planned before these */
+    guint at;          /* merge that runs */
+    bool has_begun;    /* merging, in this process */
+    guint found;       /* problems before a repair (snapshot_repair.c) */
 } DeletePlan;
 
 void image_merge_free(ImageMerge *merge);
@@ -60,7 +61,5 @@ bool snapshot_merge_end_daemon(Job *job, GError **err);
 /* Run the merge, or go on with it. When it is done the machines and snapshots name the image that
  * is left. */
 StepResult snapshot_merge_run(Job *job, ImageMerge *merge, guint number, GError **err);
-/* Begin deleting @names[0], then the others. */
-bool snapshot_delete_begin_for(Guest *guest, GPtrArray *names, Call *call, JobAnswer answer,
-                               GError **err);
-bool snapshot_delete_begin(Guest *guest, GPtrArray *names, Call *call, GError **err);
+/* What deleting @names[0] takes; the others follow. */
+DeletePlan *snapshot_delete_plan_names(Guest *guest, const GPtrArray *names, GError **err);

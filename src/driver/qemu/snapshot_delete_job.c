@@ -169,6 +169,7 @@ save_plan(const void *data, Record *record)
     internal_disks_save(plan->inside, record);
     doomed_images_save(plan->doomed, record, "doomed");
     doomed_images_save(plan->memories, record, "memories");
+    record_add_u64(record, "first-merge", plan->first_merge);
     record_add_u64(record, "merges", plan->merges->len);
     for (guint i = 0; i < plan->merges->len; i++)
         save_merge(record, plan->merges->pdata[i], i);
@@ -187,6 +188,7 @@ load_plan(const Record *record, GError **err)
     plan->inside = internal_disks_load(record);
     doomed_images_load(plan->doomed, record, "doomed");
     doomed_images_load(plan->memories, record, "memories");
+    plan->first_merge = (guint)record_get_u64(record, "first-merge");
     for (guint i = 0; i < merges; i++)
         g_ptr_array_add(plan->merges, load_merge(record, i));
     return plan;
@@ -205,17 +207,44 @@ set_tree(Guest *guest, SnapshotTree *take_tree, GError **err)
     return guest_publish(guest, err);
 }
 
+/* @take_next takes the place of the job's plan. */
+static void
+go_on_with(DeletePlan *plan, DeletePlan *take_next)
+{
+    DeletePlan done = *plan;
+
+    *plan = *take_next;
+    *take_next = done;
+    delete_plan_free(take_next);
+}
+
+/* A daemon before us may have been further than the plan that the job began with. */
+static bool
+recall_plan(Job *job, DeletePlan *plan, GError **err)
+{
+    const Record *note = job_find_note(job, "first-merge");
+
+    if (plan->has_begun)
+        return true;
+    if (note)
+        go_on_with(plan, load_plan(note, err));
+    plan->has_begun = true;
+    return snapshot_merge_end_daemon(job, err);
+}
+
 /* Say that what the snapshot kept is being changed. */
 static StepResult
 mark(Job *job, GError **err)
 {
     Guest *guest = job_context(job);
-    const DeletePlan *plan = job_plan(job);
+    DeletePlan *plan = job_plan(job);
     const DomainSnapshot *snapshot = NULL;
     g_autoptr(DomainSnapshot) copy = NULL;
     g_autoptr(SnapshotTree) tree = NULL;
     bool has_changed = false;
 
+    if (!recall_plan(job, plan, err))
+        return STEP_FAILED;
     if (plan->merges->len + plan->inside->len > 0)
         snapshot = snapshot_tree_find(guest->snapshots, plan->names->pdata[0]);
     if (!snapshot)
@@ -253,11 +282,9 @@ merge_images(Job *job, GError **err)
 {
     DeletePlan *plan = job_plan(job);
 
-    if (!plan->has_begun && !snapshot_merge_end_daemon(job, err))
-        return STEP_FAILED;
-    plan->has_begun = true;
     for (; plan->at < plan->merges->len; plan->at++) {
-        StepResult result = snapshot_merge_run(job, plan->merges->pdata[plan->at], plan->at, err);
+        StepResult result = snapshot_merge_run(job, plan->merges->pdata[plan->at],
+                                               plan->first_merge + plan->at, err);
 
         if (result != STEP_DONE)
             return result;
@@ -371,14 +398,34 @@ remove_images(Job *job, GError **err)
     return STEP_DONE;
 }
 
+/* The snapshots are deleted one after the other, because what a deletion takes depends on those before it. */
+static StepResult
+begin_next(Job *job, GError **err)
+{
+    DeletePlan *plan = job_plan(job);
+    g_autoptr(DeletePlan) next = NULL;
+    g_autoptr(Record) note = record_new();
+
+    if (plan->next->len == 0)
+        return STEP_DONE;
+    next = snapshot_delete_plan_names(job_context(job), plan->next, err);
+    if (!next)
+        return STEP_ABANDON;
+    next->first_merge = plan->first_merge + plan->merges->len;
+    next->has_begun = true;
+    next->found = plan->found;
+    save_plan(next, note);
+    if (!job_note(job, note, err))
+        return STEP_FAILED;
+    go_on_with(plan, g_steal_pointer(&next));
+    return STEP_REPEAT;
+}
+
 static const JobStep steps[] = {
-    {"commit", .barrier = true},
-    {"mark", .run = mark},
-    {"inside", .run = remove_inside},
-    {"merge", .run = merge_images},
-    {"install", .run = install},
-    {"remove", .run = remove_images},
-    {0},
+    {"commit", .barrier = true},      {"mark", .run = mark},
+    {"inside", .run = remove_inside}, {"merge", .run = merge_images},
+    {"install", .run = install},      {"remove", .run = remove_images},
+    {"next", .run = begin_next},      {0},
 };
 
 const JobKind snapshot_delete_kind = {
