@@ -343,6 +343,8 @@ run_step(Job *job)
         return JOB_RUNNING;
     case STEP_ABANDON:
         g_assert(job->is_committed);
+        log_warning(LOG_JOB, "%s: %s ends at step %s: %s", job->object, job->id, step->name,
+                    err->message);
         job->error = err;
         return end(job, JOB_DONE);
     case STEP_FAILED:

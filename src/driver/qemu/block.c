@@ -97,6 +97,35 @@ add_bitmaps(Json *actions, const Json *nodes, const char *below, const char *top
     }
 }
 
+static bool
+remove_nodes_called(Emulator *emulator, const Json *nodes, const char *path, const char *suffix,
+                    GError **err)
+{
+    gsize i;
+    json_t *node;
+
+    json_array_foreach((json_t *)nodes, i, node)
+    {
+        const char *name = json_string_value(json_object_get(node, "node-name"));
+
+        if (g_strcmp0(json_string_value(json_object_get(node, "file")), path) == 0 && name &&
+            g_str_has_prefix(name, "libvirt-") && g_str_has_suffix(name, suffix) &&
+            !qmp_run(emulator->qmp, "blockdev-del", json_pack("{s:s}", "node-name", name), err))
+            return false;
+    }
+    return true;
+}
+
+bool
+block_remove_nodes_of(Emulator *emulator, const char *path, GError **err)
+{
+    g_autoptr(Json) nodes =
+        qmp_call(emulator->qmp, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), err);
+
+    return nodes && remove_nodes_called(emulator, nodes, path, "-format", err) &&
+           remove_nodes_called(emulator, nodes, path, "-storage", err);
+}
+
 bool
 block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, bool keeps_bitmaps,
                          GError **err)

@@ -15,6 +15,8 @@ bool block_add_overlays(Emulator *emulator, const Domain *live, const GPtrArray 
                         GError **err);
 /* Both nodes of @node, those that exist; an emulator that is gone has none. */
 bool block_remove_nodes(Emulator *emulator, guint node, GError **err);
+/* Remove whatever nodes of ours the image at @path has: it has left the guest's graph. */
+bool block_remove_nodes_of(Emulator *emulator, const char *path, GError **err);
 /* One transaction: every overlay becomes the top of its disk, or none. */
 /* @keeps_bitmaps: each gets, at the same moment, a bitmap for each persistent one of the image below. */
 bool block_switch_to_overlays(Emulator *emulator, const GPtrArray *overlays, bool keeps_bitmaps,

@@ -125,9 +125,9 @@ doomed_images_plan_file(GPtrArray *images, const ImageGraph *graph, const ImageR
 
 /* ---- the deed ---- */
 
-void
+bool
 doomed_image_remove(const Guest *guest, const DoomedImage *image, const ImageGraph *graph,
-                    ImageRecords *records)
+                    ImageRecords *records, GError **err)
 {
     g_autoptr(GError) why = NULL;
     FileMark now;
@@ -136,15 +136,18 @@ doomed_image_remove(const Guest *guest, const DoomedImage *image, const ImageGra
         log_warning(LOG_QEMU, "%s: '%s' is kept: it is not the file that was made there",
                     guest->name, image->path);
         image_records_remove(records, image->path);
-        return;
+        return true;
     }
-    if (file_exists(image->path) &&
-        (!image_graph_may_remove(graph, image->path, image->mark, &why) ||
-         !image_remove(image->path, image->mark, &why))) {
-        log_warning(LOG_QEMU, "%s: %s", guest->name, why->message);
-        return;
+    if (file_exists(image->path)) {
+        if (!image_graph_may_remove(graph, image->path, image->mark, &why)) {
+            log_warning(LOG_QEMU, "%s: %s", guest->name, why->message);
+            return true;
+        }
+        if (!image_remove(image->path, image->mark, err))
+            return false;
     }
     image_records_remove(records, image->path);
     memory_cache_drop(guest->qemu, image->path);
     log_debug(LOG_QEMU, "%s: '%s' is removed", guest->name, image->path);
+    return true;
 }

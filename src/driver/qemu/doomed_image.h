@@ -30,7 +30,7 @@ void doomed_images_plan(GPtrArray *images, ImageGraph *graph, const ImageRecords
 /* The same for a single file, such as a memory image; NULL is none. */
 void doomed_images_plan_file(GPtrArray *images, const ImageGraph *graph,
                              const ImageRecords *records, const char *path);
-/* Remove it unless @graph says that somebody needs it, which is logged. The caller syncs the
- * folder. */
-void doomed_image_remove(const Guest *guest, const DoomedImage *image, const ImageGraph *graph,
-                         ImageRecords *records);
+/* Remove it unless @graph says that somebody needs it, which is logged and no failure. The caller
+ * syncs the folder. */
+bool doomed_image_remove(const Guest *guest, const DoomedImage *image, const ImageGraph *graph,
+                         ImageRecords *records, GError **err);

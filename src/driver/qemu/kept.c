@@ -259,8 +259,12 @@ kept_discard(Guest *guest)
     if (records) {
         graph = snapshot_holders(guest->qemu, guest);
         g_ptr_array_extend_and_steal(plan->doomed, g_steal_pointer(&plan->memories));
-        for (guint i = 0; i < plan->doomed->len; i++)
-            doomed_image_remove(guest, plan->doomed->pdata[i], graph, records);
+        for (guint i = 0; i < plan->doomed->len; i++) {
+            g_autoptr(GError) why = NULL;
+
+            if (!doomed_image_remove(guest, plan->doomed->pdata[i], graph, records, &why))
+                log_warning(LOG_QEMU, "%s: %s", guest->name, why->message);
+        }
         image_records_save(records, &err);
     }
     if (err)

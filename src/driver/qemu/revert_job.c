@@ -419,7 +419,8 @@ settle_images(Job *job, GError **err)
 
         if (!job_fault(job, point, err))
             return false;
-        doomed_image_remove(guest, image, graph, records);
+        if (!doomed_image_remove(guest, image, graph, records, err))
+            return false;
         g_ptr_array_add(paths, image->path);
     }
     g_ptr_array_add(paths, NULL);

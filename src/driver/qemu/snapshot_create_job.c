@@ -377,6 +377,10 @@ put_on_overlays(Domain *machine, const GPtrArray *overlays)
 static void
 adopt_machines(Guest *guest, const CreatePlan *plan)
 {
+    /* A daemon that died may have used the numbers without having written that down. */
+    for (guint i = 0; i < plan->overlays->len; i++)
+        guest->last_node =
+            MAX(guest->last_node, ((const NewOverlay *)plan->overlays->pdata[i])->node);
     if (guest_live(guest) && plan->is_live) {
         Domain *live = domain_copy(guest_live(guest));
 

@@ -375,7 +375,8 @@ remove_going(Guest *guest, const GPtrArray *going, GError **err)
         return false;
     graph = snapshot_holders(guest->qemu, NULL);
     for (guint i = 0; i < going->len; i++) {
-        doomed_image_remove(guest, going->pdata[i], graph, records);
+        if (!doomed_image_remove(guest, going->pdata[i], graph, records, err))
+            return false;
         g_ptr_array_add(paths, ((const DoomedImage *)going->pdata[i])->path);
     }
     g_ptr_array_add(paths, NULL);

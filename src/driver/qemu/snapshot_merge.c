@@ -107,6 +107,32 @@ is_complete(const Guest *guest, const ImageMerge *merge)
     return !has_parent_on_upper(merge) && !snapshot_remap_is_needed(guest, merge);
 }
 
+/* Does the running guest write to the lower image already, and know nothing of the upper one? */
+static bool
+runs_on_lower(const Guest *guest, const ImageMerge *merge)
+{
+    const Domain *live = guest_live(guest);
+
+    if (!live || !guest->emulator || !emulator_is_running(guest->emulator))
+        return false;
+    for (gsize i = 0; i < live->n_disks; i++) {
+        const Disk *disk = live->disks[i];
+
+        if (g_strcmp0(disk_source_path(disk->type, &disk->source), merge->lower) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Are the data where they belong, by what stands above them? Only names are to be changed then. */
+static bool
+has_moved(const Guest *guest, const ImageMerge *merge)
+{
+    if (merge->kind == BLOCK_PULL)
+        return !is_backed_by(merge->upper, merge->upper_format, merge->lower);
+    return merge->parents->len > 0 ? !has_parent_on_upper(merge) : runs_on_lower(guest, merge);
+}
+
 static gint64
 changed_ns(const char *path)
 {
@@ -220,6 +246,20 @@ finish(Job *job, const ImageMerge *merge, guint number, GError **err)
     log_info(LOG_QEMU, "%s: disk %s: '%s' and '%s' are merged", guest->name, merge->target,
              merge->lower, merge->upper);
     return job_note(job, note, err) ? STEP_DONE : STEP_FAILED;
+}
+
+/* A daemon before us may not have come to removing the nodes of the image that is gone, and they
+ * keep others from being used. */
+static void
+drop_gone_nodes(const Guest *guest, const ImageMerge *merge)
+{
+    const char *gone = merge->kind == BLOCK_COMMIT ? merge->upper : merge->lower;
+    g_autoptr(GError) why = NULL;
+
+    if (guest->emulator && emulator_is_running(guest->emulator) &&
+        !block_remove_nodes_of(guest->emulator, gone, &why))
+        log_warning(LOG_QEMU, "%s: disk %s: a block node is left over: %s", guest->name,
+                    merge->target, why->message);
 }
 
 /* ---- common to both ways ---- */
@@ -506,11 +546,19 @@ snapshot_merge_run(Job *job, ImageMerge *merge, guint number, GError **err)
     g_autofree char *key = g_strdup_printf("merged/%u", number);
     LivePlace place;
     bool is_live = find_live(guest, merge, &place);
+    StepResult result;
 
-    if (job_find_note(job, key))
+    if (job_find_note(job, key)) {
+        if (job_is_recovered(job))
+            drop_gone_nodes(guest, merge);
         return STEP_DONE;
-    if (!merge->job_id && is_complete(guest, merge))
-        return finish(job, merge, number, err);
+    }
+    if (!merge->job_id && (is_complete(guest, merge) || (!is_live && has_moved(guest, merge)))) {
+        result = finish(job, merge, number, err);
+        if (result == STEP_DONE)
+            drop_gone_nodes(guest, merge);
+        return result;
+    }
     if (merge->job_id && !merge->daemon && !is_live) {
         /* The guest ended with its block job. */
         g_clear_pointer(&merge->job_id, g_free);
