@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import tty
 from pathlib import Path
@@ -97,6 +98,19 @@ def for_any_user(path: Path) -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o755)
     return Path(shutil.copy(path, folder))
+
+
+@functools.cache
+def run_event_loop() -> None:
+    """The library's event loop, in the one thread that may run it: two would hand out events in any order."""
+    import libvirt
+    libvirt.virEventRegisterDefaultImpl()
+
+    def run() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=run, daemon=True).start()
 
 
 class Lab:

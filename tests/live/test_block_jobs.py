@@ -7,14 +7,13 @@ them back through QEMU's own tools. kill -9 at every step: tests/job/test_faults
 import os
 import re
 import subprocess
-import threading
 import time
 import xml.etree.ElementTree as ET
 
 import pytest
 
 libvirt = pytest.importorskip('libvirt')
-from lab import Lab, become_subreaper, wait_for
+from lab import Lab, become_subreaper, run_event_loop, wait_for
 
 SHALLOW, DELETE, ACTIVE, RELATIVE = (libvirt.VIR_DOMAIN_BLOCK_COMMIT_SHALLOW, libvirt.VIR_DOMAIN_BLOCK_COMMIT_DELETE,
                                      libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE, libvirt.VIR_DOMAIN_BLOCK_COMMIT_RELATIVE)
@@ -136,13 +135,7 @@ class Events:
 
 @pytest.fixture(scope='module', autouse=True)
 def event_loop():
-    libvirt.virEventRegisterDefaultImpl()
-
-    def turn() -> None:
-        while True:
-            libvirt.virEventRunDefaultImpl()
-
-    threading.Thread(target=turn, daemon=True).start()
+    run_event_loop()
 
 
 @pytest.fixture(scope='module')

@@ -28,23 +28,13 @@ DEFINED, UNDEFINED, STARTED, SUSPENDED, RESUMED, STOPPED, SHUTDOWN = range(7)
 
 
 class Events:
-    """Lifecycle events of a connection, in order, from a thread that runs the default loop."""
-    loop: threading.Thread | None = None
-
+    """Lifecycle events of a connection, in order."""
     def __init__(self, lab: labs.Lab) -> None:
-        if Events.loop is None:
-            libvirt.virEventRegisterDefaultImpl()
-            Events.loop = threading.Thread(target=self._run, daemon=True)
-            Events.loop.start()
+        labs.run_event_loop()
         self.seen: list[tuple[str, int, int]] = []
         self.changed = threading.Condition()
         self.conn = lab.conn()
         self.conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on, None)
-
-    @staticmethod
-    def _run() -> None:
-        while True:
-            libvirt.virEventRunDefaultImpl()
 
     def _on(self, conn, dom, event, detail, opaque) -> None:
         with self.changed:

@@ -181,8 +181,7 @@ def test_network_lifecycle_is_told(lab):
         if len(seen) == 2:
             told.set()
 
-    libvirt.virEventRegisterDefaultImpl()
-    threading.Thread(target=lambda: [libvirt.virEventRunDefaultImpl() for _ in iter(told.is_set, True)], daemon=True).start()
+    labs.run_event_loop()
     conn = lab.conn()
     conn.networkEventRegisterAny(None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, on_event, None)
     conn.networkDefineXML(nat('told', 81)).undefine()

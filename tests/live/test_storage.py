@@ -169,8 +169,7 @@ class TestPools:
     def test_events_tell_what_happens_to_a_pool(self, lab, conn, tmp_path):
         heard = []
         three = threading.Event()
-        libvirt.virEventRegisterDefaultImpl()
-        ends = threading.Event()
+        labs.run_event_loop()
         listener = lab.conn()
 
         def lifecycle(_conn, pool, event, _detail, _opaque):
@@ -178,13 +177,6 @@ class TestPools:
             if event == libvirt.VIR_STORAGE_POOL_EVENT_UNDEFINED:
                 three.set()
 
-        def run():
-            while not ends.is_set():
-                libvirt.virEventRunDefaultImpl()
-
-        timer = libvirt.virEventAddTimeout(100, lambda *_: None, None)
-        thread = threading.Thread(target=run)
-        thread.start()
         listener.storagePoolEventRegisterAny(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, lifecycle, None)
         listener.storagePoolEventRegisterAny(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH,
                                              lambda _c, pool, _o: heard.append((pool.name(), 'refresh')), None)
@@ -192,9 +184,6 @@ class TestPools:
         for step in (pool.build, pool.create, pool.refresh, pool.destroy, pool.delete, pool.undefine):
             step()
         assert three.wait(10)
-        ends.set()
-        thread.join()
-        libvirt.virEventRemoveTimeout(timer)
         assert [event for _, event in heard] == [
             libvirt.VIR_STORAGE_POOL_EVENT_DEFINED, libvirt.VIR_STORAGE_POOL_EVENT_CREATED, libvirt.VIR_STORAGE_POOL_EVENT_STARTED,
             'refresh', libvirt.VIR_STORAGE_POOL_EVENT_STOPPED, libvirt.VIR_STORAGE_POOL_EVENT_DELETED,
