@@ -85,10 +85,13 @@ take_text(Rest *rest, const char *open, const char *close)
 bool
 load_peek(const char *text, gsize len, char **name, guchar uuid[16])
 {
-    Rest rest = {text, text + len};
+    Rest rest;
     g_autofree char *found = NULL;
     g_autofree char *uuid_text = NULL;
 
+    if (len == 0)
+        return false;
+    rest = (Rest){text, text + len};
     if (!skip_comments(&rest) || !skip_root(&rest))
         return false;
     skip_space(&rest);
